@@ -1,0 +1,1 @@
+//! Placeholder root; see the crate description in Cargo.toml.
