@@ -1,0 +1,80 @@
+//! `snat_block`: exact match on public address, protocol and port / 8; which instance owns the
+//! block of eight SNAT ports (spec SNAT-10, L-OUT-09). Tells the driver whose a late or unknown
+//! packet to a SNAT port is; the flows themselves are in the flow tables.
+//!
+//! ```text
+//!  0  public address (16, IPv4 mapped)   16  block   18  zero (6)
+//! 24  CRC   26  instance   28  zero   30  tag
+//! ```
+
+use core::net::IpAddr;
+
+use zerocopy::byteorder::{LittleEndian, NetworkEndian, U16};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::{ExactEntry, KeyLayout, entry_words, instance::InstanceId, tag};
+use crate::{Protocol, Zone, control, mapped, unmapped};
+
+/// What a SNAT-block entry matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnatBlockKey {
+    /// The public address.
+    pub address: IpAddr,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The block: SNAT port / 8, 128..=8127.
+    pub block: u16,
+}
+
+/// A SNAT-block entry.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+)]
+#[repr(C)]
+pub struct SnatBlock {
+    address: [u8; 16],
+    block: U16<NetworkEndian>,
+    zero: [u8; 6],
+    crc: U16<LittleEndian>,
+    instance: U16<LittleEndian>,
+    zero_control: [u8; 2],
+    tag: U16<LittleEndian>,
+}
+
+entry_words!(SnatBlock, 4, SnatBlock);
+
+impl ExactEntry<4> for SnatBlock {
+    const KEY: KeyLayout<4> = KeyLayout {
+        mask: [u64::MAX, u64::MAX, 0xffff, control::KEY_MASK],
+        hashed: 3,
+    };
+}
+
+impl SnatBlock {
+    /// The entry that gives the block to an instance.
+    pub fn new(key: SnatBlockKey, instance: InstanceId) -> Self {
+        Self {
+            address: mapped(key.address),
+            block: key.block.into(),
+            zero: [0; 6],
+            crc: U16::ZERO,
+            instance: instance.into(),
+            zero_control: [0; 2],
+            tag: tag(Zone::UPLINK, key.protocol).into(),
+        }
+    }
+
+    /// What it matches.
+    pub fn snat_block_key(&self) -> SnatBlockKey {
+        SnatBlockKey {
+            address: unmapped(self.address),
+            protocol: control::protocol(u64::from(self.tag.get()) << 48),
+            block: self.block.get(),
+        }
+    }
+
+    /// The owner.
+    pub fn instance(&self) -> InstanceId {
+        self.instance.get()
+    }
+}
