@@ -1,7 +1,22 @@
 //! Backend health: what a probe asks, what its answers mean, and who may take new flows.
 //!
-//! Pure. Time is an argument in milliseconds of one monotonic clock, and no socket is opened here.
+//! Pure. Time is an argument in milliseconds of one monotonic clock, and no socket is opened here:
+//! the `probe` module sends the probes and hands the [`Outcome`]s back.
+//!
+//! ```text
+//! Schedule ─due─► probe (sockets) ─Outcome─► Target ─Transition─► eligible() ─► selection tables
+//! ```
 
+mod hold_down;
+mod outcome;
+mod reason;
 mod schedule;
+mod spec;
+mod target;
 
+pub use hold_down::HoldDown;
+pub use outcome::Outcome;
+pub use reason::Reason;
 pub use schedule::Schedule;
+pub use spec::{PathError, Probe, Protocol, RequestPath};
+pub use target::{Health, Target, Transition};
