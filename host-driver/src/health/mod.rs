@@ -7,6 +7,7 @@
 //! Schedule ─due─► probe (sockets) ─Outcome─► Target ─Transition─► eligible() ─► selection tables
 //! ```
 
+mod eligible;
 mod hold_down;
 mod outcome;
 mod reason;
@@ -14,6 +15,7 @@ mod schedule;
 mod spec;
 mod target;
 
+pub use eligible::{AdminState, Member, NoHealthyBackends, eligible};
 pub use hold_down::HoldDown;
 pub use outcome::Outcome;
 pub use reason::Reason;
