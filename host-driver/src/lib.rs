@@ -1,3 +1,4 @@
 //! Placeholder root; see the crate description in Cargo.toml.
 
 pub mod health;
+pub mod probe;

@@ -1,7 +1,7 @@
 //! Backend health: what a probe asks, what its answers mean, and who may take new flows.
 //!
 //! Pure. Time is an argument in milliseconds of one monotonic clock, and no socket is opened here:
-//! the `probe` module sends the probes and hands the [`Outcome`]s back.
+//! [`probe`](crate::probe) sends the probes and hands the [`Outcome`]s back.
 //!
 //! ```text
 //! Schedule ─due─► probe (sockets) ─Outcome─► Target ─Transition─► eligible() ─► selection tables

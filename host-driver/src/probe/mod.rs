@@ -1,0 +1,5 @@
+//! The sockets of the health probes.
+
+mod clock;
+
+pub use self::clock::Clock;
