@@ -5,3 +5,7 @@
 pub mod conn;
 
 pub mod aging;
+
+pub mod health;
+
+pub mod probe;
