@@ -1,5 +1,7 @@
 //! Tests of the allocator as a whole.
 
+mod model;
+mod properties;
 mod vectors;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
