@@ -2,6 +2,8 @@
 //!
 //! Layers, lowest first; each uses only what stands above it in this list.
 
+pub mod snat;
+
 pub mod conn;
 
 pub mod aging;
