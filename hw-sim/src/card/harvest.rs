@@ -1,7 +1,7 @@
 //! The device's part of a harvest: activity bits and flow-state blocks to host memory.
 
 use firmware_api::flow_state::BLOCK_LEN;
-use firmware_api::harvest::{Command, PAYLOAD, states_out};
+use firmware_api::harvest::{Command, PAYLOAD, TICK, states_out};
 use firmware_api::{Memory, register};
 
 use super::error::{DriverError, Source};
@@ -26,6 +26,7 @@ impl Harvest {
         rings: &impl Memory,
         layout: &Layout,
         activity: &mut Activity,
+        tick: u32,
     ) -> Result<bool, DriverError> {
         let number = bar0.load32(register::HARVEST_COMMAND.offset);
         if number == self.last {
@@ -42,6 +43,7 @@ impl Harvest {
             .filter(|command| command.buffer_len() <= len)
             .and_then(|command| answer(command, bar2, rings, base, layout, activity));
         let status = if done.is_some() { 0 } else { STATUS_BAD };
+        rings.store32(base + TICK, tick);
         rings.store32(base + 4, status);
         rings.store32(base, number);
         done.map(|()| true).ok_or(DriverError::Harvest(number))

@@ -292,7 +292,9 @@ impl Card {
         let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
         let layout = self.pipeline.layout().clone();
         let activity = &mut self.pipeline.activity;
-        let done = self.harvest.poll(bar0, bar2, rings, &layout, activity);
+        let done = self
+            .harvest
+            .poll(bar0, bar2, rings, &layout, activity, self.tick);
         done.map_or_else(
             |error| {
                 self.latch.set(bar0, error);

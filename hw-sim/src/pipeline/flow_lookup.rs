@@ -1,5 +1,5 @@
 //! `flow_lookup`: the packets of known flows. A hit translates one side and updates the flow's
-//! state; FIN and RST are told to the driver.
+//! state; FIN, RST and a new SYN are told to the driver.
 
 use std::net::IpAddr;
 
@@ -10,6 +10,7 @@ use firmware_api::flow_state::{self, Sighting, tcp_flags};
 use firmware_api::packet::Headers;
 use firmware_api::{DropReason, Family, Memory, PuntReason, TableId, Zone, control};
 
+use super::Conditions;
 use super::packet::{Copied, Decision, Forward, Packet, Translation};
 use crate::activity::Activity;
 use crate::lookup::{self, Tables};
@@ -101,7 +102,7 @@ fn entry<const N: usize, E: ExactEntry<N>>(words: [u64; N]) -> E {
 pub(super) fn hit<M: Memory>(
     tables: &Tables<'_, M>,
     activity: &mut Activity,
-    tick: u32,
+    conditions: Conditions,
     packet: &Packet,
     action: &FlowAction<IpAddr>,
 ) -> Decision {
@@ -112,7 +113,7 @@ pub(super) fn hit<M: Memory>(
         .ok_or(DropReason::BrokenReference)?;
     let sighting = Sighting {
         direction: action.direction,
-        tick,
+        tick: conditions.tick,
         tcp_flags: headers.tcp_flags,
         tcp_ack: headers.tcp_ack,
         bytes: headers.ip_len(),
@@ -120,13 +121,14 @@ pub(super) fn hit<M: Memory>(
     flow_state::record(tables.spaces.bar2, state, sighting);
     activity.mark(action.flow);
     let ends = headers.tcp_flags & (tcp_flags::FIN | tcp_flags::RST) != 0;
+    let reopens = headers.is_tcp_open() && !conditions.reprocess;
     Ok(Forward {
         translation: Some(Translation {
             side: action.side,
             address: action.address,
             port: Some(action.port),
         }),
-        copy: ends.then_some(Copied {
+        copy: (ends || reopens).then_some(Copied {
             flow: Some(action.flow),
             ..Copied::plain(PuntReason::Teardown)
         }),

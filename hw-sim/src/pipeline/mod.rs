@@ -32,6 +32,7 @@ mod verdict;
 use std::net::IpAddr;
 
 use firmware_api::entry::flow::FlowAction;
+use firmware_api::packet::header::Tcp;
 use firmware_api::packet::{Class, Headers, parse};
 use firmware_api::punt::Punt;
 use firmware_api::ring::ONE_SLOT_PAYLOAD;
@@ -247,13 +248,15 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     #[inline]
     fn pass(&mut self, slot: &Slot, frame: &mut Frame) -> Result<PortId, Refusal> {
         let packet = slot.admitted.as_ref().map_err(|refusal| *refusal)?;
-        let Conditions {
-            tick, driverless, ..
-        } = self.conditions;
         let forward = if let Some(action) = &slot.hit {
-            flow_lookup::hit(&self.tables, self.activity, tick, packet, action)?
+            flow_lookup::hit(&self.tables, self.activity, self.conditions, packet, action)?
         } else {
-            miss::decide(&self.tables, packet, frame.bytes(), driverless)?
+            miss::decide(
+                &self.tables,
+                packet,
+                frame.bytes(),
+                self.conditions.driverless,
+            )?
         };
         if let Some(copy) = &forward.copy {
             self.copy(packet, frame.bytes(), copy);
@@ -303,7 +306,7 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
 
     /// Tells the driver of a packet that goes on: its headers, as they came.
     fn copy(&mut self, packet: &Packet, bytes: &[u8], copy: &Copied) {
-        let headers = headers_len(&packet.headers, bytes).min(ONE_SLOT_PAYLOAD);
+        let headers = headers_len(&packet.headers, bytes);
         self.punt(packet, bytes, headers, copy);
     }
 
@@ -325,11 +328,14 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     }
 }
 
-/// Bytes of a frame up to the end of its transport header.
+/// Bytes of a frame up to the end of its transport header; TCP options as far as one slot goes.
 fn headers_len(headers: &Headers, frame: &[u8]) -> usize {
     let l4 = usize::from(headers.l4);
-    l4 + match headers.class {
-        Class::Tcp => usize::from(frame[l4 + 12] >> 4) * 4,
-        _ => 8,
+    match headers.class {
+        Class::Tcp => {
+            let options_end = l4 + usize::from(frame[l4 + 12] >> 4) * 4;
+            options_end.min(ONE_SLOT_PAYLOAD.max(l4 + size_of::<Tcp>()))
+        }
+        _ => l4 + 8,
     }
 }
