@@ -1,1 +1,3 @@
 //! Placeholder root; see the crate description in Cargo.toml.
+
+pub mod emit;
