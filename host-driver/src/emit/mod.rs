@@ -5,8 +5,10 @@
 //! Whatever is read here comes from strangers, so that every reading function answers `None`
 //! instead of panicking, for any bytes.
 
+pub mod arp;
 pub mod ethernet;
 pub mod ip;
+pub mod ndp;
 pub mod reset;
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Every frame made here is judged by another implementation, `pnet_packet`.
 
+mod arp;
+mod ndp;
 mod reset;
 
 use std::net::IpAddr;
