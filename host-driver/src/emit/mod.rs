@@ -7,6 +7,7 @@
 
 pub mod arp;
 pub mod ethernet;
+pub mod icmp_error;
 pub mod ip;
 pub mod ndp;
 pub mod reset;

@@ -1,6 +1,7 @@
 //! Every frame made here is judged by another implementation, `pnet_packet`.
 
 mod arp;
+mod icmp_error;
 mod ndp;
 mod reset;
 
