@@ -1,3 +1,4 @@
 //! Placeholder root; see the crate description in Cargo.toml.
 
 pub mod emit;
+pub mod link;
