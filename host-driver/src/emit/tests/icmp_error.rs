@@ -316,7 +316,17 @@ fn what_is_no_intact_error_is_left_alone() {
     assert_eq!(changed(42, 0x44), None, "header length");
     assert_eq!(changed(42, 0x4f), None, "header beyond the quote");
     assert_eq!(changed(49, 1), None, "a fragment's tail");
-    let other = Scene::v6(Protocol::Tcp).towards((address("fd00::4"), 8080));
+    let v6 = Scene::v6(Protocol::Tcp);
+    for extension in [0, 43, 44, 60] {
+        let mut frame = v6.error(v6.frontend, b"data", 60);
+        frame[68] = extension;
+        assert_eq!(
+            quote(&with_right_checksum(frame)),
+            None,
+            "extension header {extension}"
+        );
+    }
+    let other = v6.towards((address("fd00::4"), 8080));
     assert_eq!(
         translated(&good, &other),
         Err(TranslateError::FamilyMismatch(Family::V4))
