@@ -15,3 +15,5 @@ pub mod health;
 pub mod probe;
 
 pub mod link;
+
+pub mod control;
