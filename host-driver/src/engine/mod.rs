@@ -75,6 +75,9 @@ impl Work {
 impl<M: Memory> Engine<M> {
     /// Does what is due at `now` milliseconds of driver time.
     pub fn step(&mut self, now: u64) -> Work {
+        if self.housekeeping.gone {
+            return Work::default();
+        }
         self.now = self.now.max(now);
         let punts = self.take_punts();
         let expired = self.expire_flows();
@@ -114,7 +117,7 @@ impl<M: Memory> Engine<M> {
         Some(emit::Ethernet {
             destination: if to.is_ipv4() { facts.peer_mac_v4 } else { facts.peer_mac_v6 },
             source: facts.own_mac,
-            vlan: (facts.vlan != 0).then_some(facts.vlan),
+            vlan: facts.vlan,
         })
     }
 }

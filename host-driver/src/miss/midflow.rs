@@ -40,7 +40,6 @@ impl<M: Memory> Engine<M> {
 
     fn reset_late(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
         let mut frame = std::mem::take(&mut self.scratch);
-        frame.clear();
         let answer = Reset::answer_to(packet.frame, &packet.headers);
         let sent = answer.map_or(Ok(()), |reset| {
             reset.emit(&mut frame);
