@@ -14,16 +14,14 @@ pub use active::{Active, OutboundFacts, PortFacts, RuleFacts};
 pub use flows::Flows;
 
 use firmware_api::inject::Inject;
-use firmware_api::packet::Headers;
 use firmware_api::{Memory, PortId};
 use std::net::IpAddr;
 
-use crate::conn::Endpoint;
 use crate::device::Device;
-use crate::emit;
+use crate::emit::ethernet::Ethernet;
 use crate::link::Link;
-use crate::miss::{Packet, Refusal, Refusals};
-use crate::ring::{InjectRing, PuntRing};
+use crate::miss::{Refusal, Refusals};
+use crate::ring::{InjectRing, PuntBatch, PuntRing};
 use crate::snat::Allocator;
 use crate::table::Tables;
 
@@ -43,6 +41,8 @@ pub struct Engine<M: Memory> {
     pub(crate) tables: Tables,
     pub(crate) punts: PuntRing,
     pub(crate) injects: InjectRing,
+    /// Room for the punts of one batch; `None` while they are handled.
+    batch: Option<PuntBatch>,
     pub(crate) flows: Flows,
     pub(crate) snat: Allocator,
     pub(crate) link: Link,
@@ -87,16 +87,15 @@ impl<M: Memory> Engine<M> {
     }
 
     fn take_punts(&mut self) -> usize {
+        let Some(mut batch) = self.batch.take() else { return 0 };
         let mut taken = 0;
-        while taken < PUNT_BUDGET {
-            let mut ring = std::mem::take(&mut self.punts);
-            let batch = ring.take(&self.device, |punt, frame| self.on_punt(punt, frame));
-            self.punts = ring;
-            taken += batch;
-            if batch == 0 {
-                break;
+        while taken < PUNT_BUDGET && self.punts.take(&self.device, &mut batch) > 0 {
+            for (punt, frame) in batch.iter() {
+                self.on_punt(&punt, frame);
             }
+            taken += batch.len();
         }
+        self.batch = Some(batch);
         taken
     }
 
@@ -104,7 +103,7 @@ impl<M: Memory> Engine<M> {
     /// packet given back meets its entries.
     pub(crate) fn ring_doorbells(&mut self) {
         self.tables.flush(&mut self.device);
-        self.injects.flush(&self.device);
+        self.injects.ring(&self.device);
     }
 
     pub(crate) fn inject(&mut self, inject: Inject, frame: &[u8]) -> Result<(), Refusal> {
@@ -112,20 +111,12 @@ impl<M: Memory> Engine<M> {
     }
 
     /// The Ethernet header of a frame that the driver sends out of a port.
-    pub(crate) fn ethernet(&self, port: PortId, to: IpAddr) -> Option<emit::Ethernet> {
+    pub(crate) fn ethernet(&self, port: PortId, to: IpAddr) -> Option<Ethernet> {
         let facts = self.active.port(port)?;
-        Some(emit::Ethernet {
+        Some(Ethernet {
             destination: if to.is_ipv4() { facts.peer_mac_v4 } else { facts.peer_mac_v6 },
             source: facts.own_mac,
             vlan: facts.vlan,
         })
     }
-}
-
-/// The endpoints of a parsed packet.
-pub(crate) fn endpoints(frame: &[u8], headers: &Headers) -> (Endpoint, Endpoint) {
-    (
-        Endpoint::new(headers.source(frame), headers.source_port),
-        Endpoint::new(headers.destination(frame), headers.destination_port),
-    )
 }

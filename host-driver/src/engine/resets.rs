@@ -11,7 +11,8 @@ use firmware_api::{EGRESS_RECIRCULATE, Memory, PortId};
 
 use super::Engine;
 use crate::conn::{Conn, Endpoint};
-use crate::emit::{Addresses, Reset};
+use crate::emit::ip::Addresses;
+use crate::emit::reset::Reset;
 
 impl<M: Memory> Engine<M> {
     pub(super) fn send_resets(&mut self, conn: &Conn, state: &FlowState) {
@@ -46,7 +47,7 @@ impl<M: Memory> Engine<M> {
             return;
         }
         let Some(ethernet) = self.ethernet(egress, to.address) else { return };
-        let Some(addresses) = Addresses::of_pair(from.address, to.address) else { return };
+        let Some(addresses) = Addresses::new(from.address, to.address) else { return };
         let mut frame = std::mem::take(&mut self.scratch);
         let reset = Reset {
             ethernet,

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use super::{Packet, Refusal};
 use crate::emit::icmp_error::{Quoted, Translation, quoted, translate};
-use crate::emit::Addresses;
+use crate::emit::ip::Addresses;
 use crate::engine::Engine;
 
 impl<M: Memory> Engine<M> {
@@ -25,7 +25,7 @@ impl<M: Memory> Engine<M> {
             source_port: quote.destination_port,
             destination_port: quote.source_port,
         };
-        let action = self.tables.find_flow(&key).ok_or(Refusal::NoFlowQuoted)?;
+        let action = self.tables.flow(key).ok_or(Refusal::NoFlowQuoted)?;
         self.send_translated(packet, &quote, &action).ok_or(Refusal::NoFlowQuoted)?
     }
 
@@ -43,15 +43,15 @@ impl<M: Memory> Engine<M> {
         let ((outer, quoted), ports) = match action.side {
             Side::Destination => (
                 (
-                    Addresses::of_pair(packet.source.address, action.address)?,
-                    Addresses::of_pair(action.address, quote.destination)?,
+                    Addresses::new(packet.source.address, action.address)?,
+                    Addresses::new(action.address, quote.destination)?,
                 ),
                 (action.port, quote.destination_port),
             ),
             Side::Source => (
                 (
-                    Addresses::of_pair(action.address, packet.destination.address)?,
-                    Addresses::of_pair(quote.source, action.address)?,
+                    Addresses::new(action.address, packet.destination.address)?,
+                    Addresses::new(quote.source, action.address)?,
                 ),
                 (quote.source_port, action.port),
             ),

@@ -9,7 +9,7 @@ use crate::snat::{Exhausted, Flow, InstanceId, Protocol};
 
 impl<M: Memory> Engine<M> {
     pub(super) fn on_snat_miss(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
-        if self.tables.find_flow(&packet.key()).is_none() {
+        if self.tables.flow(packet.key()).is_none() {
             self.open_outbound(packet)?;
         }
         self.reprocess(packet)
