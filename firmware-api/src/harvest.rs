@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!  0  done: sequence number of the last finished command (u32)    4  status (u32, 0 = good)
-//!  8  kind (u32)   12  count (u32)   16  first flow (u32)
+//!  8  kind (u32)   12  count (u32)   16  first flow (u32)   20  device tick of the answer (u32)
 //! 64  activity: bit n of the bitmap = flow `first + n` had a packet since its last harvest; cleared
 //!     states:   in: `count` flow ids (u32 each), padded to 64 bytes; behind them, out: their blocks
 //! ```
@@ -16,6 +16,8 @@ use crate::memory::Memory;
 
 /// Where the bitmap or the list of flows begins.
 pub const PAYLOAD: u64 = 64;
+/// Where the device puts its tick, milliseconds, when it answers.
+pub const TICK: u64 = 20;
 /// The most flows of one `States` command.
 pub const MAX_STATES: u32 = 4096;
 /// The most flows of one `Activity` command.

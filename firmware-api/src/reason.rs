@@ -100,7 +100,7 @@ reasons! {
         Midflow = 1, "midflow";
         /// A new outbound flow that needs a SNAT port. The packet is held by the record.
         SnatMiss = 2, "snat_miss";
-        /// FIN or RST of a known flow; the packet itself was forwarded. Headers only.
+        /// FIN, RST or a new SYN of a known flow; the packet itself was forwarded. Headers only.
         Teardown = 3, "teardown";
         /// ARP or neighbour discovery. The packet is held by the record.
         Neighbor = 4, "neighbor";

@@ -79,6 +79,11 @@ impl Headers {
         self.end - self.l3
     }
 
+    /// Bytes of transport header and payload.
+    pub const fn transport_len(&self) -> usize {
+        (self.end - self.l4) as usize
+    }
+
     /// Whether the packet opens a TCP connection: SYN without ACK.
     pub const fn is_tcp_open(&self) -> bool {
         use crate::flow_state::tcp_flags::{ACK, SYN};
@@ -117,8 +122,21 @@ impl Headers {
 /// The reason for which the pipeline drops it.
 #[inline]
 pub fn parse(frame: &[u8]) -> Result<Headers, DropReason> {
-    if frame.len() > MAX_FRAME {
+    parse_headers(frame, frame.len())
+}
+
+/// Parses the beginning of a frame that is `length` bytes long on the wire: the captured headers in
+/// a punt record that is a copy.
+///
+/// # Errors
+/// As [`parse`]; [`DropReason::Truncated`] also when a header is not captured whole.
+#[inline]
+pub fn parse_headers(frame: &[u8], length: usize) -> Result<Headers, DropReason> {
+    if length > MAX_FRAME {
         return Err(DropReason::Oversized);
+    }
+    if length < frame.len() {
+        return Err(DropReason::Truncated);
     }
     let (ethernet, mut rest) =
         Ethernet::ref_from_prefix(frame).map_err(|_| DropReason::Truncated)?;
@@ -131,14 +149,19 @@ pub fn parse(frame: &[u8]) -> Result<Headers, DropReason> {
         rest = inner;
     }
     let l3 = (frame.len() - rest.len()) as u16;
+    let available = length - usize::from(l3);
     let mut headers = match kind {
-        ethertype::IPV4 => parse_ipv4(rest, l3)?,
-        ethertype::IPV6 => parse_ipv6(rest, l3)?,
+        ethertype::IPV4 => parse_ipv4(rest, available, l3)?,
+        ethertype::IPV6 => parse_ipv6(rest, available, l3)?,
         ethertype::ARP => return parse_arp(rest, l3, vlan),
         _ => return Err(DropReason::UnsupportedEthertype),
     };
     headers.vlan = vlan;
-    parse_transport(&frame[..headers.end as usize], &mut headers)?;
+    let captured = frame.len().min(headers.end as usize);
+    let segment = frame[..captured]
+        .get(headers.l4 as usize..)
+        .ok_or(DropReason::Truncated)?;
+    parse_transport(segment, &mut headers)?;
     Ok(headers)
 }
 
@@ -174,7 +197,7 @@ fn parse_arp(packet: &[u8], l3: u16, vlan: Option<u16>) -> Result<Headers, DropR
 }
 
 #[inline]
-fn parse_ipv4(packet: &[u8], l3: u16) -> Result<Headers, DropReason> {
+fn parse_ipv4(packet: &[u8], available: usize, l3: u16) -> Result<Headers, DropReason> {
     let (ip, _) = Ipv4::ref_from_prefix(packet).map_err(|_| DropReason::Truncated)?;
     if ip.version_ihl >> 4 != 4 {
         return Err(DropReason::BadVersion);
@@ -184,10 +207,11 @@ fn parse_ipv4(packet: &[u8], l3: u16) -> Result<Headers, DropReason> {
         return Err(DropReason::BadHeaderLength);
     }
     let total_len = usize::from(ip.total_len.get());
-    if total_len < header_len || total_len > packet.len() {
+    if total_len < header_len || total_len > available {
         return Err(DropReason::BadTotalLength);
     }
-    if checksum::sum(&packet[..header_len]) != 0xffff {
+    let header = packet.get(..header_len).ok_or(DropReason::Truncated)?;
+    if checksum::sum(header) != 0xffff {
         return Err(DropReason::BadChecksum);
     }
     if ip.fragment.get() & 0x3fff != 0 {
@@ -202,13 +226,13 @@ fn parse_ipv4(packet: &[u8], l3: u16) -> Result<Headers, DropReason> {
 }
 
 #[inline]
-fn parse_ipv6(packet: &[u8], l3: u16) -> Result<Headers, DropReason> {
-    let (ip, rest) = Ipv6::ref_from_prefix(packet).map_err(|_| DropReason::Truncated)?;
+fn parse_ipv6(packet: &[u8], available: usize, l3: u16) -> Result<Headers, DropReason> {
+    let (ip, _) = Ipv6::ref_from_prefix(packet).map_err(|_| DropReason::Truncated)?;
     if ip.version_class_flow[0] >> 4 != 6 {
         return Err(DropReason::BadVersion);
     }
     let payload_len = usize::from(ip.payload_len.get());
-    if payload_len > rest.len() {
+    if payload_len > available - size_of::<Ipv6>() {
         return Err(DropReason::BadTotalLength);
     }
     match ip.next_header {
@@ -228,8 +252,7 @@ fn parse_ipv6(packet: &[u8], l3: u16) -> Result<Headers, DropReason> {
 }
 
 #[inline]
-fn parse_transport(packet: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
-    let segment = &packet[headers.l4 as usize..];
+fn parse_transport(segment: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
     match (headers.ip_protocol, headers.family) {
         (ip::TCP, _) => parse_tcp(segment, headers),
         (ip::UDP, _) => parse_udp(segment, headers),
@@ -242,7 +265,7 @@ fn parse_transport(packet: &[u8], headers: &mut Headers) -> Result<(), DropReaso
 fn parse_tcp(segment: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
     let (tcp, _) = Tcp::ref_from_prefix(segment).map_err(|_| DropReason::Truncated)?;
     let data_offset = usize::from(tcp.data_offset >> 4) * 4;
-    if data_offset < size_of::<Tcp>() || data_offset > segment.len() {
+    if data_offset < size_of::<Tcp>() || data_offset > headers.transport_len() {
         return Err(DropReason::BadHeaderLength);
     }
     headers.class = Class::Tcp;
@@ -259,7 +282,7 @@ fn parse_tcp(segment: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
 fn parse_udp(segment: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
     let (udp, _) = Udp::ref_from_prefix(segment).map_err(|_| DropReason::Truncated)?;
     let len = usize::from(udp.len.get());
-    if len < size_of::<Udp>() || len > segment.len() {
+    if len < size_of::<Udp>() || len > headers.transport_len() {
         return Err(DropReason::BadHeaderLength);
     }
     headers.class = Class::Udp;

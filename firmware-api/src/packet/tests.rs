@@ -156,6 +156,22 @@ fn ipv6_neighbors_errors_and_extension_headers_are_told_apart() {
     );
 }
 
+#[test]
+fn a_record_of_headers_parses_like_the_whole_frame() {
+    let mut segment = tcp();
+    segment.extend([0x5a; 1400]);
+    let frame = ipv4(ip::TCP, &segment);
+    assert_eq!(parse_headers(&frame[..54], frame.len()), parse(&frame));
+    assert_eq!(
+        parse_headers(&frame[..53], frame.len()),
+        Err(DropReason::Truncated)
+    );
+    assert_eq!(
+        parse_headers(&frame[..30], frame.len()),
+        Err(DropReason::Truncated)
+    );
+}
+
 proptest! {
     #[test]
     fn nothing_trusted_any_bytes_parse_or_are_refused(
