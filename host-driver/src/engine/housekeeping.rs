@@ -1,5 +1,6 @@
 //! What the driver does now and then: heartbeat, lost records, neighbours.
 
+use firmware_api::entry::port::Port;
 use firmware_api::inject::Inject;
 use firmware_api::{Family, Memory, PortId, PuntReason};
 
@@ -68,7 +69,10 @@ impl<M: Memory> Engine<M> {
         if self.active.set_peer_mac(port, family, mac)
             && let Some(config) = self.active.port(port).copied()
         {
-            self.tables.set_port(&self.device, port, config);
+            let entry = Port::new(config);
+            if let Err(error) = self.tables.port.set(&self.device, port.into(), entry) {
+                tracing::error!(%error, "a neighbour's address was not written");
+            }
         }
     }
 }

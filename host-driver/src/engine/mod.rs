@@ -9,9 +9,12 @@ mod expire;
 mod flows;
 mod housekeeping;
 mod resets;
+mod select;
+mod start;
 
-pub use active::{Active, OutboundFacts, PortFacts, RuleFacts};
+pub use active::{Active, FlowCount, OutboundFacts, RuleFacts};
 pub use flows::Flows;
+pub use start::Options;
 
 use firmware_api::inject::Inject;
 use firmware_api::{Memory, PortId};

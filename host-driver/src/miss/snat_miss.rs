@@ -26,7 +26,11 @@ impl<M: Memory> Engine<M> {
             Exhausted::NoPorts { .. } => Refusal::NoSnatPorts,
             _ => Refusal::SnatExhausted,
         })?;
-        let facts = self.active.outbound(packet.punt.ingress, packet.source.address, flow.protocol);
+        let facts = self.active.outbound(
+            packet.punt.ingress,
+            packet.source.address,
+            packet.headers.protocol,
+        );
         let ours = self.active.is_ours(packet.destination.address);
         let conn = Conn {
             initiator: packet.source,
