@@ -2,6 +2,8 @@
 //!
 //! Layers, lowest first; each uses only what stands above it in this list.
 
+pub mod device;
+
 pub mod conn;
 
 pub mod aging;
