@@ -4,6 +4,8 @@
 
 pub mod device;
 
+pub mod table;
+
 pub mod conn;
 
 pub mod aging;
