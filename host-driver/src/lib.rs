@@ -6,6 +6,8 @@ pub mod device;
 
 pub mod table;
 
+pub mod ring;
+
 pub mod conn;
 
 pub mod aging;
