@@ -15,3 +15,17 @@ pub mod health;
 pub mod probe;
 
 pub mod link;
+
+pub mod device;
+
+pub mod table;
+
+pub mod ring;
+
+pub mod miss;
+
+pub mod engine;
+
+pub mod apply;
+
+pub mod control;
