@@ -11,47 +11,62 @@ use crate::conn::{Conn, Phase};
 
 /// The most flows of one harvest.
 const BATCH: usize = 1024;
-/// Milliseconds after which an unanswered harvest is asked again.
-const PATIENCE: u64 = 2_000;
+/// Milliseconds after which flows that could not be harvested are tried again.
+const RETRY: u64 = 1_000;
 
 /// The harvest under way.
 #[derive(Debug, Default)]
 pub(crate) struct Expiry {
     asked: Vec<u32>,
-    asked_at: u64,
+    states: Vec<FlowState>,
 }
 
 impl<M: Memory> Engine<M> {
     pub(super) fn expire_flows(&mut self) -> usize {
-        if self.expiry.asked.is_empty() {
-            self.ask_for_due_flows();
-            return 0;
+        let mut expiry = std::mem::take(&mut self.expiry);
+        let expired = if expiry.asked.is_empty() { 0 } else { self.take_answer(&mut expiry) };
+        if expiry.asked.is_empty() {
+            self.ask_for_due_flows(&mut expiry);
         }
-        let mut asked = std::mem::take(&mut self.expiry.asked);
-        let Some(answer) = self.device.harvest_answer() else {
-            if self.now > self.expiry.asked_at + PATIENCE {
-                self.device.harvest_states(&asked);
-                self.expiry.asked_at = self.now;
-            }
-            self.expiry.asked = asked;
-            return 0;
-        };
-        let mut expired = 0;
-        for (index, &id) in asked.iter().enumerate() {
-            let state = self.device.harvested_state(index, asked.len());
-            expired += usize::from(self.judge(id, &state, answer.tick));
-        }
-        asked.clear();
-        self.expiry.asked = asked;
-        self.ask_for_due_flows();
+        self.expiry = expiry;
         expired
     }
 
-    fn ask_for_due_flows(&mut self) {
-        self.flows.wheel.due(self.now, BATCH, &mut self.expiry.asked);
-        if !self.expiry.asked.is_empty() {
-            self.device.harvest_states(&self.expiry.asked);
-            self.expiry.asked_at = self.now;
+    fn ask_for_due_flows(&mut self, expiry: &mut Expiry) {
+        self.flows.wheel.due(self.now, BATCH, &mut expiry.asked);
+        if expiry.asked.is_empty() {
+            return;
+        }
+        if let Err(error) = self.device.start_states(&expiry.asked) {
+            tracing::error!(%error, "idle flows cannot be harvested");
+            self.ask_again_later(expiry);
+        }
+    }
+
+    fn take_answer(&mut self, expiry: &mut Expiry) -> usize {
+        let tick = match self.device.harvest() {
+            Ok(None) => return 0,
+            Ok(Some(answer)) => {
+                expiry.states.clear();
+                expiry.states.extend(answer.states());
+                answer.tick()
+            }
+            Err(error) => {
+                tracing::error!(%error, "the card did not answer a harvest");
+                self.ask_again_later(expiry);
+                return 0;
+            }
+        };
+        let mut expired = 0;
+        for (id, state) in expiry.asked.drain(..).zip(&expiry.states) {
+            expired += usize::from(self.judge(id, state, tick));
+        }
+        expired
+    }
+
+    fn ask_again_later(&mut self, expiry: &mut Expiry) {
+        for id in expiry.asked.drain(..) {
+            self.flows.wheel.set(id, self.now + RETRY);
         }
     }
 

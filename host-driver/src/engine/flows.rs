@@ -8,7 +8,7 @@ use crate::aging::{Tombstones, Wheel};
 use crate::conn::{Conn, Origin, Records};
 use crate::miss::{Refusal, snat_protocol};
 use crate::snat::{Flow, InstanceId};
-use crate::table::PairError;
+use crate::table::{FlowEntry, InsertError};
 
 /// The flows of the card.
 #[derive(Debug)]
@@ -39,11 +39,12 @@ impl<M: Memory> Engine<M> {
     /// Installs both entries of a flow.
     pub(crate) fn install(&mut self, conn: Conn) -> Result<(), Refusal> {
         let id = self.flows.records.next_id().map_err(|_| Refusal::FlowIdsExhausted)?;
-        self.device.blank_flow_state(id);
         let (forward, reverse) = (conn.forward(id), conn.reverse(id));
-        self.tables.install_pair(&self.device, forward, reverse).map_err(|e| match e {
-            PairError::KeyInUse { .. } => Refusal::KeyInUse,
-            PairError::Full(_) => Refusal::TableFull,
+        let entry = |(key, action)| FlowEntry::new(key, action).ok_or(Refusal::Unparsed);
+        let pair = (entry(forward)?, entry(reverse)?);
+        self.tables.install_pair(&self.device, pair.0, pair.1).map_err(|e| match e {
+            InsertError::Present { .. } => Refusal::KeyInUse,
+            InsertError::Full(_) => Refusal::TableFull,
         })?;
         self.flows.tombstones.exhume(&forward.0);
         self.flows.tombstones.exhume(&reverse.0);
@@ -58,7 +59,7 @@ impl<M: Memory> Engine<M> {
     pub(crate) fn remove(&mut self, id: u32) -> Option<Conn> {
         let conn = self.flows.records.remove(id)?;
         let [forward, reverse] = conn.keys();
-        self.tables.remove_pair(&self.device, &forward, &reverse);
+        self.tables.remove_pair(&self.device, forward, reverse);
         self.flows.wheel.cancel(id);
         if conn.origin == Origin::Outbound {
             self.release_port(&conn);

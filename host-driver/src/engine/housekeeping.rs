@@ -1,10 +1,10 @@
 //! What the driver does now and then: heartbeat, lost records, neighbours.
 
+use firmware_api::entry::port::Port;
 use firmware_api::inject::Inject;
 use firmware_api::{Family, Memory, PortId, PuntReason};
 
 use super::Engine;
-use crate::device::Counters;
 
 /// Milliseconds between heartbeats; the card's default patience is ten times as long.
 const HEARTBEAT_PERIOD: u64 = 250;
@@ -17,13 +17,18 @@ pub(crate) struct Housekeeping {
     heartbeat_at: u64,
     counters_at: u64,
     learns_lost: u64,
-    pub(crate) counters: Counters,
+    /// The card's registers read all ones; nothing is written to it any more.
+    pub(crate) gone: bool,
 }
 
 impl<M: Memory> Engine<M> {
     pub(super) fn keep_house(&mut self) {
         if self.now >= self.housekeeping.heartbeat_at {
-            self.device.beat();
+            if let Err(error) = self.device.heartbeat()
+                && !std::mem::replace(&mut self.housekeeping.gone, true)
+            {
+                tracing::error!(%error, "the card does not answer any more");
+            }
             self.housekeeping.heartbeat_at = self.now + HEARTBEAT_PERIOD;
         }
         if self.now >= self.housekeeping.counters_at {
@@ -36,7 +41,7 @@ impl<M: Memory> Engine<M> {
     /// Reads the card's counters; the only BAR reads of a running driver, once per second.
     fn look_at_counters(&mut self) {
         let counters = self.device.counters();
-        let lost = counters.punts_lost[PuntReason::Learn as usize];
+        let lost = counters.lost(PuntReason::Learn);
         if lost > self.housekeeping.learns_lost {
             tracing::warn!(
                 lost = lost - self.housekeeping.learns_lost,
@@ -47,13 +52,12 @@ impl<M: Memory> Engine<M> {
             self.learns_lost_at = None;
         }
         self.housekeeping.learns_lost = lost;
-        self.housekeeping.counters = counters;
     }
 
     fn send_neighbor_requests(&mut self) {
         let mut frame = std::mem::take(&mut self.scratch);
-        while self.link.due(self.now, &mut frame) {
-            if self.inject(Inject::Transmit(firmware_api::UPLINK_PORT), &frame).is_err() {
+        while let Some(port) = self.link.due(self.now, &mut frame) {
+            if self.inject(Inject::Transmit(port), &frame).is_err() {
                 break;
             }
         }
@@ -65,7 +69,10 @@ impl<M: Memory> Engine<M> {
         if self.active.set_peer_mac(port, family, mac)
             && let Some(config) = self.active.port(port).copied()
         {
-            self.tables.set_port(&self.device, port, config);
+            let entry = Port::new(config);
+            if let Err(error) = self.tables.port.set(&self.device, port.into(), entry) {
+                tracing::error!(%error, "a neighbour's address was not written");
+            }
         }
     }
 }

@@ -9,21 +9,22 @@ mod expire;
 mod flows;
 mod housekeeping;
 mod resets;
+mod select;
+mod start;
 
-pub use active::{Active, OutboundFacts, PortFacts, RuleFacts};
+pub use active::{Active, FlowCount, OutboundFacts, RuleFacts};
 pub use flows::Flows;
+pub use start::Options;
 
 use firmware_api::inject::Inject;
-use firmware_api::packet::Headers;
 use firmware_api::{Memory, PortId};
 use std::net::IpAddr;
 
-use crate::conn::Endpoint;
 use crate::device::Device;
-use crate::emit;
+use crate::emit::ethernet::Ethernet;
 use crate::link::Link;
-use crate::miss::{Packet, Refusal, Refusals};
-use crate::ring::{InjectRing, PuntRing};
+use crate::miss::{Refusal, Refusals};
+use crate::ring::{InjectRing, PuntBatch, PuntRing};
 use crate::snat::Allocator;
 use crate::table::Tables;
 
@@ -43,6 +44,8 @@ pub struct Engine<M: Memory> {
     pub(crate) tables: Tables,
     pub(crate) punts: PuntRing,
     pub(crate) injects: InjectRing,
+    /// Room for the punts of one batch; `None` while they are handled.
+    batch: Option<PuntBatch>,
     pub(crate) flows: Flows,
     pub(crate) snat: Allocator,
     pub(crate) link: Link,
@@ -75,6 +78,9 @@ impl Work {
 impl<M: Memory> Engine<M> {
     /// Does what is due at `now` milliseconds of driver time.
     pub fn step(&mut self, now: u64) -> Work {
+        if self.housekeeping.gone {
+            return Work::default();
+        }
         self.now = self.now.max(now);
         let punts = self.take_punts();
         let expired = self.expire_flows();
@@ -84,16 +90,15 @@ impl<M: Memory> Engine<M> {
     }
 
     fn take_punts(&mut self) -> usize {
+        let Some(mut batch) = self.batch.take() else { return 0 };
         let mut taken = 0;
-        while taken < PUNT_BUDGET {
-            let mut ring = std::mem::take(&mut self.punts);
-            let batch = ring.take(&self.device, |punt, frame| self.on_punt(punt, frame));
-            self.punts = ring;
-            taken += batch;
-            if batch == 0 {
-                break;
+        while taken < PUNT_BUDGET && self.punts.take(&self.device, &mut batch) > 0 {
+            for (punt, frame) in batch.iter() {
+                self.on_punt(&punt, frame);
             }
+            taken += batch.len();
         }
+        self.batch = Some(batch);
         taken
     }
 
@@ -101,7 +106,7 @@ impl<M: Memory> Engine<M> {
     /// packet given back meets its entries.
     pub(crate) fn ring_doorbells(&mut self) {
         self.tables.flush(&mut self.device);
-        self.injects.flush(&self.device);
+        self.injects.ring(&self.device);
     }
 
     pub(crate) fn inject(&mut self, inject: Inject, frame: &[u8]) -> Result<(), Refusal> {
@@ -109,20 +114,12 @@ impl<M: Memory> Engine<M> {
     }
 
     /// The Ethernet header of a frame that the driver sends out of a port.
-    pub(crate) fn ethernet(&self, port: PortId, to: IpAddr) -> Option<emit::Ethernet> {
+    pub(crate) fn ethernet(&self, port: PortId, to: IpAddr) -> Option<Ethernet> {
         let facts = self.active.port(port)?;
-        Some(emit::Ethernet {
+        Some(Ethernet {
             destination: if to.is_ipv4() { facts.peer_mac_v4 } else { facts.peer_mac_v6 },
             source: facts.own_mac,
-            vlan: (facts.vlan != 0).then_some(facts.vlan),
+            vlan: facts.vlan,
         })
     }
-}
-
-/// The endpoints of a parsed packet.
-pub(crate) fn endpoints(frame: &[u8], headers: &Headers) -> (Endpoint, Endpoint) {
-    (
-        Endpoint::new(headers.source(frame), headers.source_port),
-        Endpoint::new(headers.destination(frame), headers.destination_port),
-    )
 }

@@ -11,7 +11,8 @@ use firmware_api::{EGRESS_RECIRCULATE, Memory, PortId};
 
 use super::Engine;
 use crate::conn::{Conn, Endpoint};
-use crate::emit::Reset;
+use crate::emit::ip::Addresses;
+use crate::emit::reset::Reset;
 
 impl<M: Memory> Engine<M> {
     pub(super) fn send_resets(&mut self, conn: &Conn, state: &FlowState) {
@@ -46,9 +47,16 @@ impl<M: Memory> Engine<M> {
             return;
         }
         let Some(ethernet) = self.ethernet(egress, to.address) else { return };
+        let Some(addresses) = Addresses::new(from.address, to.address) else { return };
         let mut frame = std::mem::take(&mut self.scratch);
-        frame.clear();
-        let reset = Reset { ethernet, source: from, destination: to, seq, ack: Some(ack) };
+        let reset = Reset {
+            ethernet,
+            addresses,
+            source_port: from.port,
+            destination_port: to.port,
+            seq,
+            ack: Some(ack),
+        };
         reset.emit(&mut frame);
         if let Err(refusal) = self.inject(Inject::Transmit(egress), &frame) {
             tracing::warn!(%refusal, %to, "idle reset was not sent");

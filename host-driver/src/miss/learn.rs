@@ -9,7 +9,7 @@ use crate::engine::Engine;
 
 impl<M: Memory> Engine<M> {
     pub(super) fn on_learn(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
-        if self.tables.find_flow(&packet.key()).is_some() {
+        if self.tables.flow(packet.key()).is_some() {
             return Ok(()); // a SYN sent again, or a second datagram before the entries stood
         }
         let conn = self.learned(packet)?;
@@ -21,7 +21,12 @@ impl<M: Memory> Engine<M> {
         let rule = packet.punt.rule.ok_or(Refusal::StaleReference)?;
         let backend = packet.punt.backend.ok_or(Refusal::StaleReference)?;
         let facts = self.active.rule(rule).ok_or(Refusal::StaleReference)?;
-        let to: BackendConfig = self.tables.backend(backend).ok_or(Refusal::StaleReference)?;
+        let to: BackendConfig = self
+            .tables
+            .backend
+            .get(backend.into())
+            .ok_or(Refusal::StaleReference)?
+            .config();
         let port = if to.port == 0 { packet.destination.port } else { to.port };
         Ok(Conn {
             initiator: packet.source,

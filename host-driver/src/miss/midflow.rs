@@ -10,13 +10,13 @@ use firmware_api::Zone;
 
 use super::{Packet, Refusal};
 use crate::conn::{Conn, Origin, Phase};
-use crate::emit::Reset;
+use crate::emit::reset::Reset;
 use crate::engine::Engine;
 
 impl<M: Memory> Engine<M> {
     pub(super) fn on_midflow(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
         let key = packet.key();
-        if self.tables.find_flow(&key).is_some() {
+        if self.tables.flow(key).is_some() {
             return self.reprocess(packet);
         }
         if self.flows.tombstones.holds(self.now, &key) {
@@ -40,7 +40,6 @@ impl<M: Memory> Engine<M> {
 
     fn reset_late(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
         let mut frame = std::mem::take(&mut self.scratch);
-        frame.clear();
         let answer = Reset::answer_to(packet.frame, &packet.headers);
         let sent = answer.map_or(Ok(()), |reset| {
             reset.emit(&mut frame);

@@ -9,7 +9,7 @@ use crate::snat::{Exhausted, Flow, InstanceId, Protocol};
 
 impl<M: Memory> Engine<M> {
     pub(super) fn on_snat_miss(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
-        if self.tables.find_flow(&packet.key()).is_none() {
+        if self.tables.flow(packet.key()).is_none() {
             self.open_outbound(packet)?;
         }
         self.reprocess(packet)
@@ -26,7 +26,11 @@ impl<M: Memory> Engine<M> {
             Exhausted::NoPorts { .. } => Refusal::NoSnatPorts,
             _ => Refusal::SnatExhausted,
         })?;
-        let facts = self.active.outbound(packet.punt.ingress, packet.source.address, flow.protocol);
+        let facts = self.active.outbound(
+            packet.punt.ingress,
+            packet.source.address,
+            packet.headers.protocol,
+        );
         let ours = self.active.is_ours(packet.destination.address);
         let conn = Conn {
             initiator: packet.source,

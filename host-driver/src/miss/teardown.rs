@@ -7,7 +7,7 @@ use crate::engine::Engine;
 
 impl<M: Memory> Engine<M> {
     pub(super) fn on_teardown(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
-        let Some(action) = self.tables.find_flow(&packet.key()) else {
+        let Some(action) = self.tables.flow(packet.key()) else {
             return Ok(()); // removed while the record was in the ring
         };
         let Some(conn) = self.flows.records.get_mut(action.flow) else {

@@ -1,0 +1,7 @@
+//! The packet rings: punts from the card, packets back to it.
+
+mod inject;
+mod punt;
+
+pub use inject::{InjectError, InjectRing};
+pub use punt::{PuntBatch, PuntRing, PuntStats};
