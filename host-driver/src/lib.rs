@@ -30,3 +30,5 @@ pub mod apply;
 pub mod engine;
 
 pub mod control;
+
+pub mod daemon;
