@@ -32,3 +32,7 @@ pub mod engine;
 pub mod control;
 
 pub mod daemon;
+
+pub mod replay;
+
+pub mod cli;
