@@ -49,7 +49,7 @@ impl<M: Memory> Engine<M> {
         let geometry = self.device.capabilities().table(TableId::SnatBlock).geometry;
         let available = u64::from(geometry.bucket_slots()) * HIGHEST_LOAD / 100;
         self.room_for(TableId::SnatBlock, blocks, available)?;
-        self.snat.check(&plan)?;
+        plan.check()?;
         Ok(())
     }
 

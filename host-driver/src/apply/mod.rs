@@ -24,12 +24,13 @@ use std::net::IpAddr;
 use firmware_api::Memory;
 use flow_compiler::diff::diff;
 use flow_compiler::ids::{Ids, Limits};
-use flow_compiler::ir::Ir;
-use flow_compiler::lower::{Lowered, lower};
+use flow_compiler::ir::{Ir, NextHop, family_of};
+use flow_compiler::lower::{Live, Lowered, lower};
+use flow_compiler::mac::MacAddr;
 use flow_compiler::source::Source;
 use flow_compiler::{Compiled, Rejected, diagnostic};
 
-use crate::conn::{Conn, Origin, Phase};
+use crate::conn::{Conn, Origin};
 use crate::control::view::Applied;
 use crate::engine::Engine;
 use crate::probe::Report;
@@ -56,10 +57,13 @@ impl<M: Memory> Engine<M> {
         let (ir, warnings) = match flow_compiler::compile(source) {
             Ok(Compiled { ir, warnings }) => (ir, warnings),
             Err(Rejected(found)) => {
-                return self.refuse(found.iter().map(|d| diagnostic::to_text(d, source)).collect());
+                return self.refuse(vec![diagnostic::to_text(&found, source)]);
             }
         };
-        let warnings = warnings.iter().map(|d| diagnostic::to_text(d, source)).collect();
+        let warnings = match warnings.as_slice() {
+            [] => Vec::new(),
+            some => vec![diagnostic::to_text(some, source)],
+        };
         match self.plan(ir) {
             Ok(plan) => {
                 let (changes, flows_ended) = self.carry_out(source.name.clone(), plan);
@@ -88,10 +92,24 @@ impl<M: Memory> Engine<M> {
             Some(in_force) => in_force.ids.clone(),
             None => Ids::new(self.limits()),
         };
-        let lowered = lower(&ir, &mut ids, |target| self.watch.is_up(&ir, target))
-            .map_err(|exhausted| vec![exhausted.to_string()])?;
+        let live = Live {
+            is_up: &|target| self.watch.is_up(&ir, target),
+            next_hop_mac: &|address| self.next_hop_mac(address),
+        };
+        let lowered =
+            lower(&ir, &mut ids, live).map_err(|exhausted| vec![exhausted.to_string()])?;
         self.fits(&ir, &lowered.tables).map_err(|e| vec![e.to_string()])?;
         Ok(Plan { ir, lowered, ids })
+    }
+
+    /// The Ethernet address of a next hop that was found already.
+    fn next_hop_mac(&self, address: IpAddr) -> Option<MacAddr> {
+        let family = family_of(address);
+        let uplink = &self.in_force.as_ref()?.ir.uplink;
+        if uplink.link(family).next_hop != NextHop::Resolve(address) {
+            return None;
+        }
+        MacAddr::new(self.link.next_hop(family)?.mac()?).ok()
     }
 
     fn limits(&self) -> Limits {
@@ -204,11 +222,6 @@ impl<M: Memory> Engine<M> {
             .filter(|(_, conn)| is_over(self, conn))
             .map(|(id, _)| id)
             .collect();
-        for id in &over {
-            if let Some(conn) = self.remove(*id) {
-                debug_assert!(conn.phase != Phase::Open || conn.last_active <= self.now);
-            }
-        }
-        over.len()
+        over.iter().filter(|id| self.remove(**id).is_some()).count()
     }
 }

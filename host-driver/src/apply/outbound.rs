@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use firmware_api::{Family, PortId, Protocol};
-use flow_compiler::ir::{Ir, Outbound, SnatAllotment};
+use flow_compiler::ir::{Ir, Outbound, SnatQuota};
 
 use crate::engine::OutboundFacts;
 use crate::miss::snat_protocol;
-use crate::snat::{self, InstanceId, Plan, Quota, ReservedPort, Share};
-
-/// SNAT ports come in blocks of eight (spec A-22).
-const BLOCK: u32 = 8;
+use crate::snat::{self, BLOCK_PORTS, InstanceId, Plan, Quota, ReservedPort, Share};
 
 /// The ports that the configuration gives out. Instances are numbered by their vports, which stay
 /// the same while the device's instance ids may change.
@@ -20,7 +17,7 @@ pub(super) fn plan(ir: &Ir) -> Plan {
     for ((instance, _, protocol), way) in &ir.outbound.ways {
         if let (Outbound::Snat(allotments), Some(protocol)) = (way, snat_protocol(*protocol)) {
             let quotas = shares.entry((ir.instance(*instance).vport, protocol)).or_default();
-            allotments.iter().flat_map(quotas_of).for_each(|quota| add(quotas, quota));
+            allotments.iter().flat_map(|a| &a.quotas).for_each(|quota| add(quotas, *quota));
         }
     }
     let shares = shares.into_iter().map(|((vport, protocol), addresses)| Share {
@@ -29,27 +26,17 @@ pub(super) fn plan(ir: &Ir) -> Plan {
         addresses,
     });
     let reserved = ir.outbound.reserved_blocks.iter().flat_map(|(address, blocks)| {
-        blocks.iter().map(|block| ReservedPort { address: *address, port: block * BLOCK as u16 })
+        blocks.iter().map(|block| ReservedPort { address: *address, port: block * BLOCK_PORTS })
     });
     Plan { shares: shares.collect(), reserved: reserved.collect() }
 }
 
-/// An allotment's ports, spread evenly over its addresses: an instance's share of an address does
-/// not depend on who else is in the pool, so that no member's ports move when another one leaves.
-fn quotas_of(allotment: &SnatAllotment) -> impl Iterator<Item = Quota> {
-    let addresses = allotment.addresses.len() as u32;
-    let blocks = u32::from(allotment.ports) / BLOCK;
-    allotment.addresses.iter().zip(0..).map(move |(address, position)| {
-        let extra = u32::from(position < blocks % addresses);
-        Quota { address: *address, ports: (blocks / addresses + extra) * BLOCK }
-    })
-}
-
 /// Two rules may give ports of the same address.
-fn add(quotas: &mut Vec<Quota>, quota: Quota) {
-    match quotas.iter_mut().find(|q| q.address == quota.address) {
-        Some(same) => same.ports += quota.ports,
-        None => quotas.push(quota),
+fn add(quotas: &mut Vec<Quota>, SnatQuota { address, ports }: SnatQuota) {
+    let ports = u32::from(ports);
+    match quotas.iter_mut().find(|quota| quota.address == address) {
+        Some(same) => same.ports += ports,
+        None => quotas.push(Quota { address, ports }),
     }
 }
 
@@ -79,6 +66,6 @@ pub(crate) fn addresses(ir: &Ir, vport: PortId, protocol: Protocol) -> Vec<IpAdd
             _ => None,
         })
         .flatten()
-        .flat_map(|allotment| allotment.addresses.iter().copied())
+        .flat_map(|allotment| allotment.quotas.iter().map(|quota| quota.address))
         .collect()
 }

@@ -3,15 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use firmware_api::entry::port::PortConfig;
-use firmware_api::{Family, Memory, PortId, UPLINK_PORT};
-use flow_compiler::ir::{Ir, NextHop};
+use firmware_api::{Memory, PortId};
+use flow_compiler::ir::{Instance, Ir, NextHop};
 use flow_compiler::lower::Lowered;
 use flow_compiler::names::{RuleName, RuleRef};
 
 use super::outbound;
-use crate::engine::{Active, Engine, RuleFacts};
-use crate::link::{self, Link, LinkConfig, Vport};
+use crate::engine::{Engine, RuleFacts};
+use crate::link::{self, LinkConfig, Vport};
 
 impl<M: Memory> Engine<M> {
     /// Makes the facts of a configuration those in force.
@@ -19,8 +18,7 @@ impl<M: Memory> Engine<M> {
         self.link.replace(self.now, &link_config(ir, lowered));
         let mut ports = vec![None; lowered.tables.port.keys().last().map_or(0, |p| *p + 1).into()];
         for (port, config) in &lowered.tables.port {
-            let config = self.active.with_known_peers(*port, *config, &self.link);
-            ports[usize::from(*port)] = Some(config);
+            ports[usize::from(*port)] = Some(*config);
         }
         let rules = self.rule_facts(ir, lowered);
         let active = &mut self.active;
@@ -80,8 +78,8 @@ fn facts_of(ir: &Ir, name: &RuleName, now: u64) -> RuleFacts {
 }
 
 fn vports(ir: &Ir) -> HashMap<IpAddr, PortId> {
-    let own = |i: &'_ flow_compiler::ir::Instance| i.addresses.clone();
-    ir.instances.iter().flat_map(|i| own(i).into_iter().map(|a| (a, i.vport))).collect()
+    let of = |i: &Instance| i.addresses.iter().map(|a| (*a, i.vport)).collect::<Vec<_>>();
+    ir.instances.iter().flat_map(of).collect()
 }
 
 /// Frontends and 1:1 addresses that are reached from the uplink.
@@ -143,23 +141,5 @@ fn next_hop<A>(hop: NextHop, family: fn(IpAddr) -> Option<A>) -> Option<link::Ne
         NextHop::Static(mac) => Some(link::NextHop::Static(mac.octets())),
         NextHop::Resolve(address) => family(address).map(link::NextHop::Resolve),
         NextHop::None => None,
-    }
-}
-
-impl Active {
-    /// A port with the neighbours' Ethernet addresses that were learned; the compiler cannot know
-    /// those of next hops that have to be asked for.
-    pub(super) fn with_known_peers(
-        &self,
-        port: PortId,
-        mut config: PortConfig,
-        link: &Link,
-    ) -> PortConfig {
-        if port == UPLINK_PORT {
-            let known = |family| link.next_hop(family).and_then(|hop| hop.mac());
-            config.peer_mac_v4 = known(Family::V4).unwrap_or(config.peer_mac_v4);
-            config.peer_mac_v6 = known(Family::V6).unwrap_or(config.peer_mac_v6);
-        }
-        config
     }
 }

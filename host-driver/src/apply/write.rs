@@ -18,7 +18,7 @@ impl<M: Memory> Engine<M> {
     /// Writes or removes an entry. That it fits was checked when the change was planned.
     pub(super) fn write(&mut self, change: &Change) {
         let outcome = match change {
-            Change::Insert(entry) | Change::Update { new: entry, .. } => self.put(*entry),
+            Change::Insert(entry) | Change::Update { to: entry, .. } => self.put(*entry),
             Change::Delete(entry) => self.take_away(*entry),
         };
         if let Err(error) = outcome {
@@ -30,7 +30,6 @@ impl<M: Memory> Engine<M> {
         let (tables, device) = (&mut self.tables, &self.device);
         match entry {
             Entry::Port(port, config) => {
-                let config = self.active.with_known_peers(port, config, &self.link);
                 tables.port.set(device, port.into(), Port::new(config))?;
             }
             Entry::FrontendV4(key, action) => {

@@ -35,6 +35,7 @@ impl<M: Memory> Engine<M> {
             self.look_at_counters();
             self.housekeeping.counters_at = self.now + COUNTERS_PERIOD;
         }
+        self.tick_health();
         self.send_neighbor_requests();
     }
 

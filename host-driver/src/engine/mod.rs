@@ -20,6 +20,7 @@ use firmware_api::inject::Inject;
 use firmware_api::{Memory, PortId};
 use std::net::IpAddr;
 
+use crate::apply::{InForce, Watch};
 use crate::device::Device;
 use crate::emit::ethernet::Ethernet;
 use crate::link::Link;
@@ -50,6 +51,13 @@ pub struct Engine<M: Memory> {
     pub(crate) snat: Allocator,
     pub(crate) link: Link,
     pub(crate) active: Active,
+    /// What the compiler made of the configuration in force.
+    pub(crate) in_force: Option<InForce>,
+    pub(crate) watch: Watch,
+    /// Configurations put in force since start.
+    pub(crate) applied: u64,
+    /// Diagnostics of the last configuration, if it was refused.
+    pub(crate) refused: Vec<String>,
     pub(crate) refusals: Refusals,
     /// Driver time at which a lost learn record was last noticed.
     pub(crate) learns_lost_at: Option<u64>,

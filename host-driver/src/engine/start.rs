@@ -6,6 +6,7 @@ use firmware_api::Memory;
 use firmware_api::hash::HashKey;
 
 use super::{Active, Engine, Flows};
+use crate::apply::Watch;
 use crate::device::{Device, DeviceError, RingSizes};
 use crate::link::{Link, LinkConfig, Uplink};
 use crate::miss::Refusals;
@@ -62,6 +63,10 @@ impl<M: Memory> Engine<M> {
             snat: Allocator::default(),
             link: Link::new(now, &no_links()),
             active: Active::default(),
+            in_force: None,
+            watch: Watch::default(),
+            applied: 0,
+            refused: Vec::new(),
             refusals: Refusals::default(),
             learns_lost_at: None,
             housekeeping: super::housekeeping::Housekeeping::default(),
