@@ -5,7 +5,9 @@
 //! rings doorbells, and allocates nothing per packet.
 
 mod active;
+mod answer;
 mod expire;
+mod explain;
 mod flows;
 mod housekeeping;
 mod resets;
@@ -14,7 +16,7 @@ mod start;
 
 pub use active::{Active, FlowCount, OutboundFacts, RuleFacts};
 pub use flows::Flows;
-pub use start::Options;
+pub use start::{Options, StartError};
 
 use firmware_api::inject::Inject;
 use firmware_api::{Memory, PortId};
@@ -40,6 +42,9 @@ const PUNT_BUDGET: usize = 256;
 /// The driver's core.
 #[derive(Debug)]
 pub struct Engine<M: Memory> {
+    /// What the card is called: `sim`, `shm:/dev/shm/headgate0`.
+    name: String,
+    started_at: u64,
     pub(crate) now: u64,
     pub(crate) device: Device<M>,
     pub(crate) tables: Tables,
