@@ -290,9 +290,8 @@ impl Card {
 
     fn harvest(&mut self) -> bool {
         let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
-        let layout = self.pipeline.layout().clone();
-        let activity = &mut self.pipeline.activity;
-        let done = self.harvest.poll(bar0, bar2, rings, &layout, activity);
+        let (layout, activity) = self.pipeline.harvested();
+        let done = self.harvest.poll(bar0, bar2, rings, layout, activity);
         done.map_or_else(
             |error| {
                 self.latch.set(bar0, error);

@@ -121,6 +121,11 @@ impl Pipeline {
         &self.layout
     }
 
+    /// What a harvest reads and clears.
+    pub(crate) const fn harvested(&mut self) -> (&Layout, &mut Activity) {
+        (&self.layout, &mut self.activity)
+    }
+
     /// Forgets activity and counters.
     pub fn reset(&mut self) {
         self.activity.clear();
