@@ -8,6 +8,10 @@ pub mod table;
 
 pub mod ring;
 
+pub mod emit;
+
+pub mod snat;
+
 pub mod conn;
 
 pub mod aging;
@@ -15,3 +19,5 @@ pub mod aging;
 pub mod health;
 
 pub mod probe;
+
+pub mod link;
