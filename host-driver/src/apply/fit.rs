@@ -46,7 +46,11 @@ impl<M: Memory> Engine<M> {
             .flat_map(|share| &share.addresses)
             .map(|quota| u64::from(quota.ports) / 8)
             .sum();
-        let geometry = self.device.capabilities().table(TableId::SnatBlock).geometry;
+        let geometry = self
+            .device
+            .capabilities()
+            .table(TableId::SnatBlock)
+            .geometry;
         let available = u64::from(geometry.bucket_slots()) * HIGHEST_LOAD / 100;
         self.room_for(TableId::SnatBlock, blocks, available)?;
         plan.check()?;
@@ -57,7 +61,11 @@ impl<M: Memory> Engine<M> {
         if needed <= available {
             return Ok(());
         }
-        Err(DoesNotFit { table, needed, available })
+        Err(DoesNotFit {
+            table,
+            needed,
+            available,
+        })
     }
 
     /// Index tables need their highest index, exact ones every key of before and after.
@@ -65,7 +73,10 @@ impl<M: Memory> Engine<M> {
         let highest = |index: Option<u64>| index.map_or(0, |index| index + 1);
         let last = |id: Option<&u16>| highest(id.map(|id| u64::from(*id)));
         let empty = Tables::default();
-        let old = self.in_force.as_ref().map_or(&empty, |in_force| &in_force.lowered.tables);
+        let old = self
+            .in_force
+            .as_ref()
+            .map_or(&empty, |in_force| &in_force.lowered.tables);
         match table {
             TableId::Port => last(new.port.keys().last()),
             TableId::Rule => last(new.rule.keys().last()),

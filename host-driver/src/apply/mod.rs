@@ -69,17 +69,28 @@ impl<M: Memory> Engine<M> {
                 let (changes, flows_ended) = self.carry_out(source.name.clone(), plan);
                 self.refused.clear();
                 self.applied += 1;
-                Applied { accepted: true, changes, flows_ended, diagnostics: warnings }
+                Applied {
+                    accepted: true,
+                    changes,
+                    flows_ended,
+                    diagnostics: warnings,
+                }
             }
-            Err(reasons) => {
-                self.refuse(reasons.into_iter().map(|r| format!("{}: {r}", source.name)).collect())
-            }
+            Err(reasons) => self.refuse(
+                reasons
+                    .into_iter()
+                    .map(|r| format!("{}: {r}", source.name))
+                    .collect(),
+            ),
         }
     }
 
     fn refuse(&mut self, diagnostics: Vec<String>) -> Applied {
         self.refused.clone_from(&diagnostics);
-        Applied { diagnostics, ..Applied::default() }
+        Applied {
+            diagnostics,
+            ..Applied::default()
+        }
     }
 
     /// Compares a configuration with the card and the driver; changes nothing.
@@ -98,7 +109,8 @@ impl<M: Memory> Engine<M> {
         };
         let lowered =
             lower(&ir, &mut ids, live).map_err(|exhausted| vec![exhausted.to_string()])?;
-        self.fits(&ir, &lowered.tables).map_err(|e| vec![e.to_string()])?;
+        self.fits(&ir, &lowered.tables)
+            .map_err(|e| vec![e.to_string()])?;
         Ok(Plan { ir, lowered, ids })
     }
 
@@ -128,7 +140,12 @@ impl<M: Memory> Engine<M> {
         let changes = self.write_changes(&lowered);
         let lost = self.reallocate(&ir);
         self.activate(&ir, &lowered);
-        self.in_force = Some(InForce { file, ir, lowered, ids });
+        self.in_force = Some(InForce {
+            file,
+            ir,
+            lowered,
+            ids,
+        });
         let ended = lost + self.end_flows_without_a_rule() + self.move_off_unhealthy();
         self.ring_doorbells();
         (changes, ended)
@@ -136,7 +153,10 @@ impl<M: Memory> Engine<M> {
 
     fn write_changes(&mut self, lowered: &Lowered) -> usize {
         let empty = Lowered::default();
-        let old = self.in_force.as_ref().map_or(&empty, |in_force| &in_force.lowered);
+        let old = self
+            .in_force
+            .as_ref()
+            .map_or(&empty, |in_force| &in_force.lowered);
         let changes = diff(&old.tables, &lowered.tables);
         for change in &changes {
             self.write(change);
@@ -172,7 +192,9 @@ impl<M: Memory> Engine<M> {
 
     /// Writes the selections anew after a change of health.
     fn reselect(&mut self) {
-        let Some(InForce { file, ir, .. }) = self.in_force.as_ref() else { return };
+        let Some(InForce { file, ir, .. }) = self.in_force.as_ref() else {
+            return;
+        };
         let (file, ir) = (file.clone(), ir.clone());
         match self.plan(ir) {
             Ok(plan) => {
@@ -193,7 +215,9 @@ impl<M: Memory> Engine<M> {
     /// UDP flows leave a backend that takes no new flows any more (L-PRB-14, A-09); on a Basic load
     /// balancer TCP flows end when no backend is left (PRB-10, A-08).
     fn move_off_unhealthy(&mut self) -> usize {
-        let Some(in_force) = self.in_force.as_ref() else { return 0 };
+        let Some(in_force) = self.in_force.as_ref() else {
+            return 0;
+        };
         let states = members(in_force, &self.watch);
         let leavers: std::collections::HashSet<_> = states
             .iter()
@@ -205,8 +229,13 @@ impl<M: Memory> Engine<M> {
             return 0;
         }
         self.end_flows(|engine, conn| {
-            let Origin::Inbound { rule, backend } = conn.origin else { return false };
-            let tracked = engine.active.rule(rule).is_some_and(|r| r.connection_tracking);
+            let Origin::Inbound { rule, backend } = conn.origin else {
+                return false;
+            };
+            let tracked = engine
+                .active
+                .rule(rule)
+                .is_some_and(|r| r.connection_tracking);
             let udp_leaves = conn.protocol == firmware_api::Protocol::Udp && !tracked;
             leavers.contains(&(rule, backend)) && udp_leaves
                 || conn.protocol == firmware_api::Protocol::Tcp && dead_rules.contains(&rule)

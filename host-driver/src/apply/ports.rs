@@ -16,7 +16,16 @@ impl<M: Memory> Engine<M> {
     /// Makes the facts of a configuration those in force.
     pub(super) fn activate(&mut self, ir: &Ir, lowered: &Lowered) {
         self.link.replace(self.now, &link_config(ir, lowered));
-        let mut ports = vec![None; lowered.tables.port.keys().last().map_or(0, |p| *p + 1).into()];
+        let mut ports = vec![
+            None;
+            lowered
+                .tables
+                .port
+                .keys()
+                .last()
+                .map_or(0, |p| *p + 1)
+                .into()
+        ];
         for (port, config) in &lowered.tables.port {
             ports[usize::from(*port)] = Some(*config);
         }
@@ -26,7 +35,11 @@ impl<M: Memory> Engine<M> {
         active.rules = rules;
         active.outbound = outbound::facts(ir).collect();
         active.vports = vports(ir);
-        active.macs = ir.instances.iter().map(|i| (i.mac.octets(), i.vport)).collect();
+        active.macs = ir
+            .instances
+            .iter()
+            .map(|i| (i.mac.octets(), i.vport))
+            .collect();
         active.ours = public_addresses(ir).collect();
     }
 
@@ -35,7 +48,8 @@ impl<M: Memory> Engine<M> {
         let mut rules = vec![None; names.keys().last().map_or(0, |id| usize::from(*id) + 1)];
         for (id, name) in names {
             let mut facts = facts_of(ir, name, self.now);
-            if let (Some(before), false) = (self.active.rule(*id), self.selection_changed(*id, lowered))
+            if let (Some(before), false) =
+                (self.active.rule(*id), self.selection_changed(*id, lowered))
             {
                 facts.selection_changed_at = before.selection_changed_at;
             }
@@ -46,12 +60,18 @@ impl<M: Memory> Engine<M> {
 
     /// Whether any slot of the rule's selection names another backend than before.
     fn selection_changed(&self, rule: u16, lowered: &Lowered) -> bool {
-        let Some(in_force) = &self.in_force else { return true };
+        let Some(in_force) = &self.in_force else {
+            return true;
+        };
         let slots = |lowered: &Lowered| {
             let config = lowered.tables.rule.get(&rule)?;
             let end = config.selector_base + config.selector_size;
             let range = lowered.tables.selector.range(config.selector_base..end);
-            Some(range.map(|(slot, backend)| (slot - config.selector_base, *backend)).collect::<Vec<_>>())
+            Some(
+                range
+                    .map(|(slot, backend)| (slot - config.selector_base, *backend))
+                    .collect::<Vec<_>>(),
+            )
         };
         slots(&in_force.lowered) != slots(lowered)
     }
@@ -78,7 +98,12 @@ fn facts_of(ir: &Ir, name: &RuleName, now: u64) -> RuleFacts {
 }
 
 fn vports(ir: &Ir) -> HashMap<IpAddr, PortId> {
-    let of = |i: &Instance| i.addresses.iter().map(|a| (*a, i.vport)).collect::<Vec<_>>();
+    let of = |i: &Instance| {
+        i.addresses
+            .iter()
+            .map(|a| (*a, i.vport))
+            .collect::<Vec<_>>()
+    };
     ir.instances.iter().flat_map(of).collect()
 }
 
@@ -89,7 +114,11 @@ fn public_addresses(ir: &Ir) -> impl Iterator<Item = IpAddr> + '_ {
         .iter()
         .filter(|balancer| !balancer.internal)
         .flat_map(|balancer| balancer.frontends.iter().map(|f| f.address));
-    frontends.chain(ir.instances.iter().flat_map(|i| i.public_addresses.iter().copied()))
+    frontends.chain(
+        ir.instances
+            .iter()
+            .flat_map(|i| i.public_addresses.iter().copied()),
+    )
 }
 
 fn link_config(ir: &Ir, lowered: &Lowered) -> LinkConfig {
@@ -104,7 +133,9 @@ fn link_config(ir: &Ir, lowered: &Lowered) -> LinkConfig {
             next_hop_v4: next_hop(uplink.v4.next_hop, v4),
             next_hop_v6: next_hop(uplink.v6.next_hop, v6),
         },
-        answered: public_addresses(ir).filter(|address| seen.insert(*address)).collect(),
+        answered: public_addresses(ir)
+            .filter(|address| seen.insert(*address))
+            .collect(),
         vports: ir
             .instances
             .iter()

@@ -12,8 +12,8 @@ use super::Engine;
 use crate::apply::{InForce, MemberState, members, snat_addresses};
 use crate::conn::{Conn, Endpoint, Origin};
 use crate::control::view::{
-    Backend, BarUse, Configuration, Counter, Counters, Flow, FlowTotals, Flows, Packets, Rule, Snat,
-    Status, TableUse,
+    Backend, BarUse, Configuration, Counter, Counters, Flow, FlowTotals, Flows, Packets, Rule,
+    Snat, Status, TableUse,
 };
 use crate::control::{Answer, Question};
 use crate::health::Health;
@@ -71,7 +71,10 @@ impl<M: Memory> Engine<M> {
             refused: self.refused.clone(),
             ..Configuration::default()
         };
-        if let Some(InForce { file, ir, lowered, .. }) = &self.in_force {
+        if let Some(InForce {
+            file, ir, lowered, ..
+        }) = &self.in_force
+        {
             shown.file.clone_from(file);
             shown.load_balancers = ir.load_balancers.len();
             shown.rules = lowered.names.rules.len();
@@ -121,7 +124,9 @@ impl<M: Memory> Engine<M> {
 
     /// What each rule does.
     pub fn rules(&self) -> Vec<Rule> {
-        let Some(in_force) = &self.in_force else { return Vec::new() };
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
         let states = members(in_force, &self.watch);
         let names = in_force.lowered.names.rules.iter();
         names
@@ -142,9 +147,14 @@ impl<M: Memory> Engine<M> {
 
     /// Health and load of each backend under each rule.
     pub fn backends(&self) -> Vec<Backend> {
-        let Some(in_force) = &self.in_force else { return Vec::new() };
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
         let states = members(in_force, &self.watch);
-        states.iter().map(|state| self.backend_row(in_force, state)).collect()
+        states
+            .iter()
+            .map(|state| self.backend_row(in_force, state))
+            .collect()
     }
 
     fn backend_row(&self, in_force: &InForce, state: &MemberState) -> Backend {
@@ -170,8 +180,14 @@ impl<M: Memory> Engine<M> {
     /// Some of the flows, by ascending id.
     pub fn flows(&self, limit: usize) -> Flows {
         let records = &self.flows.records;
-        let rows = records.iter().take(limit).map(|(id, conn)| self.flow_row(id, conn));
-        Flows { flows: rows.collect(), total: records.len().into() }
+        let rows = records
+            .iter()
+            .take(limit)
+            .map(|(id, conn)| self.flow_row(id, conn));
+        Flows {
+            flows: rows.collect(),
+            total: records.len().into(),
+        }
     }
 
     fn flow_row(&self, id: u32, conn: &Conn) -> Flow {
@@ -191,50 +207,72 @@ impl<M: Memory> Engine<M> {
             outside: conn.outside.to_string(),
             inside: conn.inside.to_string(),
             rule,
-            instance: self.instance_on(private).map(|instance| instance.name.clone()),
+            instance: self
+                .instance_on(private)
+                .map(|instance| instance.name.clone()),
             phase: conn.phase.name().to_owned(),
             expires_in: conn.deadline().saturating_sub(self.now),
         }
     }
 
     fn instance_on(&self, vport: u16) -> Option<&Instance> {
-        self.in_force.as_ref()?.ir.instances.iter().find(|i| i.vport == vport)
+        self.in_force
+            .as_ref()?
+            .ir
+            .instances
+            .iter()
+            .find(|i| i.vport == vport)
     }
 
     /// SNAT ports of each instance and protocol.
     pub fn snat_ports(&self) -> Vec<Snat> {
-        let Some(in_force) = &self.in_force else { return Vec::new() };
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
         let mut usages: Vec<_> = self.snat.usages().collect();
         usages.sort_unstable_by_key(|(instance, protocol, _)| (*instance, *protocol));
-        let rows = usages.into_iter().filter_map(|(instance, protocol, usage)| {
-            let vport = instance.0 as u16;
-            let lookup = match protocol {
-                snat::Protocol::Tcp => Protocol::Tcp,
-                snat::Protocol::Udp => Protocol::Udp,
-            };
-            let addresses = snat_addresses(&in_force.ir, vport, lookup);
-            Some(Snat {
-                instance: self.instance_on(vport)?.name.clone(),
-                protocol: protocol.to_string(),
-                addresses: addresses.iter().map(IpAddr::to_string).collect(),
-                allocated: u64::from(usage.allocated),
-                used: u64::from(usage.used),
-                peak: u64::from(usage.used_peak),
-                flows: usage.flows,
-                failed: usage.failed,
-            })
-        });
+        let rows = usages
+            .into_iter()
+            .filter_map(|(instance, protocol, usage)| {
+                let vport = instance.0 as u16;
+                let lookup = match protocol {
+                    snat::Protocol::Tcp => Protocol::Tcp,
+                    snat::Protocol::Udp => Protocol::Udp,
+                };
+                let addresses = snat_addresses(&in_force.ir, vport, lookup);
+                Some(Snat {
+                    instance: self.instance_on(vport)?.name.clone(),
+                    protocol: protocol.to_string(),
+                    addresses: addresses.iter().map(IpAddr::to_string).collect(),
+                    allocated: u64::from(usage.allocated),
+                    used: u64::from(usage.used),
+                    peak: u64::from(usage.used_peak),
+                    flows: usage.flows,
+                    failed: usage.failed,
+                })
+            });
         rows.collect()
     }
 
     /// Why packets ended or went to the driver.
     pub fn counters(&self) -> Counters {
         let card = self.device.counters();
-        let counter = |reason: &str, count| Counter { reason: reason.to_owned(), count };
-        let drops = DropReason::ALL.iter().map(|r| counter(r.name(), self.dropped(*r, &card)));
-        let punts = PuntReason::ALL.iter().map(|r| counter(r.name(), card.punted(*r)));
-        let lost = PuntReason::ALL.iter().map(|r| counter(r.name(), card.lost(*r)));
-        let refusals = Refusal::ALL.iter().map(|r| counter(r.name(), self.refusals.get(*r)));
+        let counter = |reason: &str, count| Counter {
+            reason: reason.to_owned(),
+            count,
+        };
+        let drops = DropReason::ALL
+            .iter()
+            .map(|r| counter(r.name(), self.dropped(*r, &card)));
+        let punts = PuntReason::ALL
+            .iter()
+            .map(|r| counter(r.name(), card.punted(*r)));
+        let lost = PuntReason::ALL
+            .iter()
+            .map(|r| counter(r.name(), card.lost(*r)));
+        let refusals = Refusal::ALL
+            .iter()
+            .map(|r| counter(r.name(), self.refusals.get(*r)));
         Counters {
             packets: self.packets(),
             drops: drops.collect(),

@@ -13,7 +13,9 @@ use crate::miss::snat_protocol;
 use crate::snat::InstanceId;
 
 fn senseless(error: impl ToString) -> Answer {
-    Answer::Senseless(Senseless { error: error.to_string() })
+    Answer::Senseless(Senseless {
+        error: error.to_string(),
+    })
 }
 
 impl<M: Memory> Engine<M> {
@@ -34,7 +36,11 @@ impl<M: Memory> Engine<M> {
             Ok(packet) => packet,
             Err(error) => return senseless(format!("--packet: {error}")),
         };
-        let ingress = if port == UPLINK_PORT { Ingress::Uplink } else { Ingress::Vport(port) };
+        let ingress = if port == UPLINK_PORT {
+            Ingress::Uplink
+        } else {
+            Ingress::Vport(port)
+        };
         let found = explain(&in_force.lowered.tables, names, packet, ingress);
         Answer::Explanation(Explanation {
             stages: found.step_lines(),
@@ -48,7 +54,11 @@ impl<M: Memory> Engine<M> {
             return vec!["flow: none; only TCP and UDP have flow entries".to_owned()];
         }
         let key = FlowKey {
-            zone: if from == Ingress::Uplink { Zone::UPLINK } else { Zone::VNET },
+            zone: if from == Ingress::Uplink {
+                Zone::UPLINK
+            } else {
+                Zone::VNET
+            },
             protocol: packet.protocol(),
             source: packet.source,
             destination: packet.destination,
@@ -66,13 +76,25 @@ impl<M: Memory> Engine<M> {
         let expires = conn.deadline().saturating_sub(self.now) / 1000;
         let mut facts = vec![
             format!("flow: entry present, flow {id}; the packet takes it, not the rules above"),
-            format!("initiator {}, outside {}, inside {}", conn.initiator, conn.outside, conn.inside),
-            format!("{}; expires in {expires} s unless packets pass", conn.phase.name()),
+            format!(
+                "initiator {}, outside {}, inside {}",
+                conn.initiator, conn.outside, conn.inside
+            ),
+            format!(
+                "{}; expires in {expires} s unless packets pass",
+                conn.phase.name()
+            ),
         ];
         match conn.origin {
             Origin::Inbound { rule, .. } => {
-                let name = self.active.rule(rule).map_or("(removed)", |facts| &facts.name);
-                facts.push(format!("rule {name}, backend {}", self.port_name(conn.responder_egress)));
+                let name = self
+                    .active
+                    .rule(rule)
+                    .map_or("(removed)", |facts| &facts.name);
+                facts.push(format!(
+                    "rule {name}, backend {}",
+                    self.port_name(conn.responder_egress)
+                ));
             }
             Origin::Outbound => {
                 let instance = self.port_name(conn.initiator_egress);
@@ -109,7 +131,9 @@ impl<M: Memory> Engine<M> {
         }
         if verdict == &Verdict::Punt(PuntReason::Midflow) {
             let source = Endpoint::new(key.source, key.source_port);
-            facts.push(format!("no flow of {source} is known: the driver would drop the packet"));
+            facts.push(format!(
+                "no flow of {source} is known: the driver would drop the packet"
+            ));
         }
         facts
     }

@@ -49,7 +49,10 @@ impl<M: Memory> Engine<M> {
                 "the punt ring was full: learn records lost"
             );
             self.learns_lost_at = Some(self.now);
-        } else if self.learns_lost_at.is_some_and(|at| self.now > at + super::LOSS_WINDOW) {
+        } else if self
+            .learns_lost_at
+            .is_some_and(|at| self.now > at + super::LOSS_WINDOW)
+        {
             self.learns_lost_at = None;
         }
         self.housekeeping.learns_lost = lost;

@@ -103,7 +103,9 @@ impl<M: Memory> Engine<M> {
     }
 
     fn take_punts(&mut self) -> usize {
-        let Some(mut batch) = self.batch.take() else { return 0 };
+        let Some(mut batch) = self.batch.take() else {
+            return 0;
+        };
         let mut taken = 0;
         while taken < PUNT_BUDGET && self.punts.take(&self.device, &mut batch) > 0 {
             for (punt, frame) in batch.iter() {
@@ -123,14 +125,20 @@ impl<M: Memory> Engine<M> {
     }
 
     pub(crate) fn inject(&mut self, inject: Inject, frame: &[u8]) -> Result<(), Refusal> {
-        self.injects.push(&self.device, inject, frame).map_err(|_| Refusal::InjectRingFull)
+        self.injects
+            .push(&self.device, inject, frame)
+            .map_err(|_| Refusal::InjectRingFull)
     }
 
     /// The Ethernet header of a frame that the driver sends out of a port.
     pub(crate) fn ethernet(&self, port: PortId, to: IpAddr) -> Option<Ethernet> {
         let facts = self.active.port(port)?;
         Some(Ethernet {
-            destination: if to.is_ipv4() { facts.peer_mac_v4 } else { facts.peer_mac_v6 },
+            destination: if to.is_ipv4() {
+                facts.peer_mac_v4
+            } else {
+                facts.peer_mac_v6
+            },
             source: facts.own_mac,
             vlan: facts.vlan,
         })

@@ -32,7 +32,12 @@ impl Options {
     /// The card's own patience and default rings.
     pub fn new(name: impl Into<String>, hash_key: HashKey) -> Self {
         let name = name.into();
-        Self { name, hash_key, heartbeat_timeout: Duration::from_secs(3), rings: RingSizes::default() }
+        Self {
+            name,
+            hash_key,
+            heartbeat_timeout: Duration::from_secs(3),
+            rings: RingSizes::default(),
+        }
     }
 }
 
@@ -133,5 +138,9 @@ fn no_links() -> LinkConfig {
         next_hop_v4: None,
         next_hop_v6: None,
     };
-    LinkConfig { uplink, answered: Vec::new(), vports: Vec::new() }
+    LinkConfig {
+        uplink,
+        answered: Vec::new(),
+        vports: Vec::new(),
+    }
 }

@@ -296,16 +296,10 @@ impl Card {
 
     fn harvest(&mut self) -> bool {
         let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
-<<<<<<< HEAD
-        let layout = self.pipeline.layout().clone();
-        let activity = &mut self.pipeline.activity;
+        let (layout, activity) = self.pipeline.harvested();
         let done = self
             .harvest
-            .poll(bar0, bar2, rings, &layout, activity, self.tick);
-=======
-        let (layout, activity) = self.pipeline.harvested();
-        let done = self.harvest.poll(bar0, bar2, rings, layout, activity);
->>>>>>> sim
+            .poll(bar0, bar2, rings, layout, activity, self.tick);
         done.map_or_else(
             |error| {
                 self.latch.set(bar0, error);

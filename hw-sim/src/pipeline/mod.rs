@@ -303,15 +303,9 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     }
 
     /// Tells the driver of a packet that goes on: its headers, as they came.
-<<<<<<< HEAD
-    fn copy(&mut self, packet: &Packet, bytes: &[u8], copy: &Copied) {
-        let headers = headers_len(&packet.headers, bytes);
-        self.punt(packet, bytes, headers, copy);
-=======
     fn copy(&mut self, packet: &Packet, frame: &Frame, copied: &Copied) {
-        let headers = headers_len(&packet.headers, frame.bytes()).min(ONE_SLOT_PAYLOAD);
+        let headers = headers_len(&packet.headers, frame.bytes());
         self.punt(frame, packet.hash, headers, copied);
->>>>>>> sim
     }
 
     /// Writes a punt record with the first bytes of a frame.
