@@ -37,7 +37,7 @@ impl<M: Memory> Engine<M> {
                 0 => u64::from(geometry.rows),
                 _ => u64::from(geometry.bucket_slots()) * HIGHEST_LOAD / 100,
             };
-            self.room_for(table, self.needed(table, new), available)?;
+            room_for(table, self.needed(table, new), available)?;
         }
         let plan = outbound::plan(ir);
         let blocks: u64 = plan
@@ -52,20 +52,9 @@ impl<M: Memory> Engine<M> {
             .table(TableId::SnatBlock)
             .geometry;
         let available = u64::from(geometry.bucket_slots()) * HIGHEST_LOAD / 100;
-        self.room_for(TableId::SnatBlock, blocks, available)?;
+        room_for(TableId::SnatBlock, blocks, available)?;
         plan.check()?;
         Ok(())
-    }
-
-    fn room_for(&self, table: TableId, needed: u64, available: u64) -> Result<(), DoesNotFit> {
-        if needed <= available {
-            return Ok(());
-        }
-        Err(DoesNotFit {
-            table,
-            needed,
-            available,
-        })
     }
 
     /// Index tables need their highest index, exact ones every key of before and after.
@@ -98,4 +87,15 @@ fn union<'a, K: Ord + 'a>(
     new: impl Iterator<Item = &'a K>,
 ) -> u64 {
     old.chain(new).collect::<BTreeSet<_>>().len() as u64
+}
+
+fn room_for(table: TableId, needed: u64, available: u64) -> Result<(), DoesNotFit> {
+    if needed <= available {
+        return Ok(());
+    }
+    Err(DoesNotFit {
+        table,
+        needed,
+        available,
+    })
 }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use firmware_api::entry::flow::FlowKey;
-use firmware_api::{DropReason, Memory, Protocol, PuntReason};
+use firmware_api::entry::port::PortConfig;
+use firmware_api::{DropReason, Memory, PortId, Protocol, PuntReason};
 use flow_compiler::ir::{Instance, Transport};
 use flow_compiler::names::RuleRef;
 use flow_compiler::source::Source;
@@ -293,6 +294,11 @@ impl<M: Memory> Engine<M> {
     /// Accesses to both BARs.
     pub fn accesses(&self) -> crate::device::DeviceAccesses {
         self.device.accesses()
+    }
+
+    /// What a port is, as far as it is configured.
+    pub fn port(&self, port: PortId) -> Option<&PortConfig> {
+        self.active.port(port)
     }
 
     /// The vport of the instance that has the Ethernet address.

@@ -12,9 +12,9 @@ use crate::control::view::Explanation;
 use crate::miss::snat_protocol;
 use crate::snat::InstanceId;
 
-fn senseless(error: impl ToString) -> Answer {
+fn senseless(error: impl Into<String>) -> Answer {
     Answer::Senseless(Senseless {
-        error: error.to_string(),
+        error: error.into(),
     })
 }
 

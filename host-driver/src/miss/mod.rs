@@ -94,7 +94,10 @@ impl<M: Memory> Engine<M> {
             PuntReason::Learn => self.on_learn(packet),
             PuntReason::Midflow => self.on_midflow(packet),
             PuntReason::SnatMiss => self.on_snat_miss(packet),
-            PuntReason::Teardown => self.on_teardown(packet),
+            PuntReason::Teardown => {
+                self.on_teardown(packet);
+                Ok(())
+            }
             PuntReason::Neighbor => self.on_neighbor(packet),
             PuntReason::IcmpError => self.on_icmp_error(packet),
             PuntReason::Echo => Err(Refusal::Unsupported),
