@@ -1,1 +1,3 @@
-//! Placeholder root; see the crate description in Cargo.toml.
+//! What the integration tests share.
+
+pub mod lab;
