@@ -2,6 +2,10 @@
 //!
 //! Layers, lowest first; each uses only what stands above it in this list.
 
+pub mod emit;
+
+pub mod snat;
+
 pub mod conn;
 
 pub mod aging;
@@ -9,3 +13,5 @@ pub mod aging;
 pub mod health;
 
 pub mod probe;
+
+pub mod link;

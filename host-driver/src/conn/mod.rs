@@ -10,34 +10,14 @@ mod records;
 pub use phase::Phase;
 pub use records::{FlowIdsExhausted, Records};
 
+pub use crate::snat::Endpoint;
+
 use std::net::IpAddr;
 
 use firmware_api::entry::backend::BackendId;
 use firmware_api::entry::flow::{Direction, FlowAction, FlowKey, Side};
 use firmware_api::entry::rule::RuleId;
 use firmware_api::{EGRESS_RECIRCULATE, PortId, Protocol, Zone};
-
-/// An address and a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Endpoint {
-    /// The address.
-    pub address: IpAddr,
-    /// The port.
-    pub port: u16,
-}
-
-impl Endpoint {
-    /// Both at once.
-    pub fn new(address: IpAddr, port: u16) -> Self {
-        Self { address, port }
-    }
-}
-
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::net::SocketAddr::new(self.address, self.port).fmt(f)
-    }
-}
 
 /// Why a flow exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,60 @@
+//! An item of `probes`.
+
+use super::Name;
+use super::fields::Fields;
+use super::tree::Node;
+use crate::diagnostic::{Report, Span, Spanned};
+use crate::ir::NoHealthyBackends;
+
+/// How a probe asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProbeKind {
+    Tcp,
+    Http,
+    Https,
+}
+
+/// A probe as it was written.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) span: Span,
+    pub(crate) name: Name,
+    pub(crate) protocol: Option<Spanned<ProbeKind>>,
+    pub(crate) port: Option<Spanned<u16>>,
+    pub(crate) request_path: Option<Spanned<String>>,
+    pub(crate) interval: Option<Spanned<u32>>,
+    pub(crate) threshold: Option<Spanned<u32>>,
+    pub(crate) number_of_probes: Option<Spanned<u32>>,
+    pub(crate) no_healthy_backends: Option<Spanned<NoHealthyBackends>>,
+}
+
+const KINDS: [(&str, ProbeKind); 3] = [
+    ("Tcp", ProbeKind::Tcp),
+    ("Http", ProbeKind::Http),
+    ("Https", ProbeKind::Https),
+];
+const NO_HEALTHY_BACKENDS: [(&str, NoHealthyBackends); 2] = [
+    ("AllProbedDown", NoHealthyBackends::AllProbedDown),
+    ("AllProbedUp", NoHealthyBackends::AllProbedUp),
+];
+
+impl Probe {
+    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
+        let mut fields = Fields::open(node, "a probe", report)?;
+        fields.expect("protocol");
+        fields.expect("port");
+        let probe = Self {
+            span: fields.span(),
+            name: fields.name(),
+            protocol: fields.choice("protocol", &KINDS),
+            port: fields.port("port", 1..=65535),
+            request_path: fields.text("requestPath"),
+            interval: fields.number("intervalInSeconds", 5..=3600),
+            threshold: fields.number("probeThreshold", 1..=100),
+            number_of_probes: fields.number("numberOfProbes", 1..=100),
+            no_healthy_backends: fields.choice("noHealthyBackendsBehavior", &NO_HEALTHY_BACKENDS),
+        };
+        fields.finish();
+        Some(probe)
+    }
+}

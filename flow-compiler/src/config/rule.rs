@@ -1,0 +1,141 @@
+//! Items of `loadBalancingRules`, `inboundNatRules` and `outboundRules`.
+
+use firmware_api::selector::HashMode;
+
+use super::fields::Fields;
+use super::tree::Node;
+use super::{Name, scalar};
+use crate::diagnostic::{Report, Span, Spanned};
+use crate::ir::Transport;
+
+/// A load-balancing rule as it was written.
+#[derive(Debug)]
+pub(crate) struct LoadBalancingRule {
+    pub(crate) span: Span,
+    pub(crate) name: Name,
+    pub(crate) protocol: Option<Spanned<Transport>>,
+    pub(crate) frontend: Name,
+    pub(crate) frontend_port: Option<Spanned<u16>>,
+    pub(crate) pool: Name,
+    pub(crate) backend_port: Option<Spanned<u16>>,
+    pub(crate) probe: Name,
+    pub(crate) distribution: Option<Spanned<HashMode>>,
+    pub(crate) idle_minutes: Option<Spanned<u32>>,
+    pub(crate) tcp_reset: Option<Spanned<bool>>,
+    pub(crate) floating_ip: Option<Spanned<bool>>,
+    pub(crate) disable_outbound_snat: Option<Spanned<bool>>,
+    pub(crate) connection_tracking: Option<Spanned<bool>>,
+}
+
+/// An inbound NAT rule as it was written.
+#[derive(Debug)]
+pub(crate) struct NatRule {
+    pub(crate) span: Span,
+    pub(crate) name: Name,
+    pub(crate) protocol: Option<Spanned<Transport>>,
+    pub(crate) frontend: Name,
+    pub(crate) frontend_port: Option<Spanned<u16>>,
+    pub(crate) target: Name,
+    pub(crate) backend_port: Option<Spanned<u16>>,
+    pub(crate) idle_minutes: Option<Spanned<u32>>,
+    pub(crate) tcp_reset: Option<Spanned<bool>>,
+    pub(crate) floating_ip: Option<Spanned<bool>>,
+}
+
+/// An outbound rule as it was written.
+#[derive(Debug)]
+pub(crate) struct OutboundRule {
+    pub(crate) span: Span,
+    pub(crate) name: Name,
+    pub(crate) protocol: Option<Spanned<Transport>>,
+    pub(crate) frontends: Vec<Spanned<String>>,
+    pub(crate) pool: Name,
+    pub(crate) allocated_ports: Option<Spanned<u32>>,
+    pub(crate) idle_minutes: Option<Spanned<u32>>,
+    pub(crate) tcp_reset: Option<Spanned<bool>>,
+}
+
+const TRANSPORTS: [(&str, Transport); 3] = [
+    ("Tcp", Transport::Tcp),
+    ("Udp", Transport::Udp),
+    ("All", Transport::All),
+];
+const DISTRIBUTIONS: [(&str, HashMode); 3] = [
+    ("Default", HashMode::FiveTuple),
+    ("SourceIP", HashMode::TwoTuple),
+    ("SourceIPProtocol", HashMode::ThreeTuple),
+];
+/// Any number of minutes; what the kind of rule and the profile allow is checked later.
+const MINUTES: std::ops::RangeInclusive<i64> = 0..=1_000_000;
+
+impl LoadBalancingRule {
+    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
+        let mut fields = Fields::open(node, "a load-balancing rule", report)?;
+        fields.expect("protocol");
+        fields.expect("frontendPort");
+        let rule = Self {
+            span: fields.span(),
+            name: fields.name(),
+            protocol: fields.choice("protocol", &TRANSPORTS),
+            frontend: fields.required_reference("frontend"),
+            frontend_port: fields.port("frontendPort", 0..=65534),
+            pool: fields.required_reference("backendPool"),
+            backend_port: fields.port("backendPort", 0..=65535),
+            probe: fields.reference("probe"),
+            distribution: fields.choice("loadDistribution", &DISTRIBUTIONS),
+            idle_minutes: fields.number("idleTimeoutInMinutes", MINUTES),
+            tcp_reset: fields.flag("enableTcpReset"),
+            floating_ip: fields.flag("enableFloatingIP"),
+            disable_outbound_snat: fields.flag("disableOutboundSnat"),
+            connection_tracking: fields.flag("enableConnectionTracking"),
+        };
+        fields.finish();
+        Some(rule)
+    }
+}
+
+impl NatRule {
+    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
+        let mut fields = Fields::open(node, "an inbound NAT rule", report)?;
+        fields.expect("protocol");
+        fields.expect("frontendPort");
+        let rule = Self {
+            span: fields.span(),
+            name: fields.name(),
+            protocol: fields.choice("protocol", &TRANSPORTS),
+            frontend: fields.required_reference("frontend"),
+            frontend_port: fields.port("frontendPort", 1..=65534),
+            target: fields.required_reference("target"),
+            backend_port: fields.port("backendPort", 1..=65535),
+            idle_minutes: fields.number("idleTimeoutInMinutes", MINUTES),
+            tcp_reset: fields.flag("enableTcpReset"),
+            floating_ip: fields.flag("enableFloatingIP"),
+        };
+        fields.finish();
+        Some(rule)
+    }
+}
+
+impl OutboundRule {
+    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
+        let mut fields = Fields::open(node, "an outbound rule", report)?;
+        fields.expect("protocol");
+        fields.expect("frontends");
+        let frontends = fields.list("frontends");
+        let rule = Self {
+            span: fields.span(),
+            name: fields.name(),
+            protocol: fields.choice("protocol", &TRANSPORTS),
+            frontends: frontends
+                .iter()
+                .filter_map(|node| scalar::text(node, "frontends", report))
+                .collect(),
+            pool: fields.required_reference("backendPool"),
+            allocated_ports: fields.number("allocatedOutboundPorts", 0..=64_000),
+            idle_minutes: fields.number("idleTimeoutInMinutes", MINUTES),
+            tcp_reset: fields.flag("enableTcpReset"),
+        };
+        fields.finish();
+        Some(rule)
+    }
+}

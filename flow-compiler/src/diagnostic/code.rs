@@ -1,0 +1,222 @@
+//! The closed set of diagnostic codes. A code's number never changes its meaning.
+
+use std::fmt;
+
+/// Whether a finding refuses the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The configuration is refused.
+    Error,
+    /// The configuration is accepted, but probably not what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// The name in text and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $severity:ident $(, $arm:literal)?;)*) => {
+        /// What kind of finding a diagnostic is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code, in the order of the numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable number, such as `HG0101`.
+            pub const fn number(self) -> &'static str {
+                match self { $(Self::$name => $number,)* }
+            }
+
+            /// Whether it refuses the configuration.
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)* }
+            }
+
+            /// The error code of the public ARM interface for the same mistake, where there is one.
+            pub const fn arm(self) -> Option<&'static str> {
+                match self { $(Self::$name => codes!(@arm $($arm)?),)* }
+            }
+        }
+    };
+    (@arm) => { None };
+    (@arm $arm:literal) => { Some($arm) };
+}
+
+codes! {
+    /// A character that no configuration may contain.
+    ForbiddenCharacter = "HG0001", Error;
+    /// Neither YAML nor JSON.
+    Syntax = "HG0002", Error;
+    /// Nothing in the file.
+    EmptyFile = "HG0003", Error;
+    /// More than one YAML document.
+    SeveralDocuments = "HG0004", Error;
+    /// Nested deeper than any configuration is.
+    TooDeep = "HG0005", Error;
+    /// A YAML alias.
+    Alias = "HG0006", Error;
+    /// A field given twice.
+    DuplicateField = "HG0007", Error;
+
+    /// A field that does not exist.
+    UnknownField = "HG0101", Error;
+    /// A field that must be there.
+    MissingField = "HG0102", Error;
+    /// A value of another type than the field's.
+    WrongType = "HG0103", Error;
+    /// A number outside the field's range.
+    OutOfRange = "HG0104", Error;
+    /// A word that is not one of the field's choices.
+    UnknownChoice = "HG0105", Error;
+    /// Not an IP address, or not of the family that the field needs.
+    BadAddress = "HG0106", Error;
+    /// Not an Ethernet address of one station.
+    BadMac = "HG0107", Error;
+    /// A name with characters that names cannot have.
+    BadName = "HG0108", Error;
+    /// A version of the format that this program does not know.
+    UnknownVersion = "HG0109", Error;
+
+    /// A reference to a name that does not exist.
+    UnknownReference = "HG0201", Error;
+    /// A name given twice.
+    DuplicateName = "HG0202", Error;
+    /// A pool that lists an instance twice.
+    DuplicateMember = "HG0203", Error;
+    /// A rule that lists a frontend twice.
+    DuplicateFrontend = "HG0204", Error;
+
+    /// Two instances on one vport.
+    VportInUse = "HG0301", Error;
+    /// One Ethernet address for two.
+    MacInUse = "HG0302", Error;
+    /// One IP address for two.
+    AddressInUse = "HG0303", Error;
+    /// A second address of one family on an instance.
+    SecondAddress = "HG0304", Error;
+    /// An address that nobody can have.
+    UnusableAddress = "HG0305", Error;
+    /// A next hop that the uplink's prefix does not contain.
+    NextHopOffLink = "HG0306", Error;
+    /// A 1:1 public address without an own address of its family.
+    PublicAddressAlone = "HG0307", Error;
+
+    /// No SKU given.
+    SkuAbsent = "HG0401", Warning;
+    /// Public and internal frontends in one load balancer (GEN-04).
+    MixedFrontends = "HG0402", Error;
+    /// Rules without any frontend.
+    NoFrontend = "HG0403", Error, "LoadBalancerWithoutFrontendIPCantHaveChildResources";
+    /// More frontends than the SKU allows (L-LIM-01, L-LIM-03).
+    TooManyFrontends = "HG0404", Error;
+    /// More rules than the SKU allows (L-LIM-01, L-LIM-03).
+    TooManyRules = "HG0405", Error;
+    /// More outbound rules than allowed (L-LIM-01).
+    TooManyOutboundRules = "HG0406", Error;
+    /// More members than the SKU allows.
+    PoolTooLarge = "HG0407", Error;
+    /// More members than the seed documents allow (SKU-05).
+    PoolBeyondSeed = "HG0408", Warning;
+    /// Weights that no selection table can express.
+    WeightsTooLarge = "HG0409", Error;
+    /// More rules on one instance than allowed (L-LIM-01).
+    TooManyRulesOnInstance = "HG0410", Error, "LoadBalancerRuleCountLimitReachedForNic";
+    /// An instance behind Basic and Standard load balancers (SKU-04).
+    MixedSkus = "HG0411", Error, "DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed";
+
+    /// Two rules on one frontend address, protocol and port.
+    FrontendPortInUse = "HG0501", Error;
+    /// Two rules on one pool, protocol and backend port (L-FIP-05).
+    BackendPortInUse = "HG0502", Error, "RulesUseSameBackendPortProtocolAndPool";
+    /// The same with floating IP on one frontend.
+    FloatingBackendPortInUse = "HG0503", Error,
+        "RulesUseSameBackendPortProtocolAndPoolAndFrontendIPWithFloatingIPEnabled";
+    /// Rules of different pools on one instance, protocol and backend port.
+    InstancePortInUse = "HG0504", Error,
+        "RulesOfSameLoadBalancerTypeUseSameBackendPortProtocolAndIPConfig";
+    /// An inbound NAT rule on a backend port that another rule uses (L-NAT-04).
+    NatPortInUse = "HG0505", Error;
+    /// No member has an address of the frontend's family (L-IP6-01).
+    NoMemberOfFamily = "HG0506", Error;
+    /// Protocol All without ports 0, or port 0 without protocol All (L-HA-01).
+    HaPortsShape = "HG0507", Error;
+    /// HA ports on a public or Basic load balancer (L-HA-03).
+    HaPortsNotAllowed = "HG0508", Error;
+    /// HA ports beside a rule that they exclude (L-HA-04..07).
+    HaPortsNotAlone = "HG0509", Error;
+    /// An idle timeout outside the range of the rule's kind.
+    IdleTimeoutRange = "HG0510", Error;
+    /// An idle timeout that the seed documents do not know.
+    IdleTimeoutBeyondSeed = "HG0511", Warning;
+    /// A TCP setting on a UDP rule (IDLE-08, RST-03).
+    TcpSettingOnUdp = "HG0512", Warning;
+    /// TCP reset on a Basic load balancer (RST-01).
+    ResetNotAllowed = "HG0513", Error;
+    /// A setting that Basic does not offer for IPv6 (L-DIST-10).
+    BasicIpv6Setting = "HG0514", Error;
+    /// Connection tracking on a rule without UDP (L-DIST-11).
+    TrackingWithoutUdp = "HG0515", Warning;
+    /// An admin state that no probe makes effective (L-ADM-05).
+    AdminStateWithoutProbe = "HG0516", Warning;
+    /// A rule whose pool has no members.
+    EmptyPool = "HG0517", Warning;
+    /// Floating IP on an internal IPv6 frontend (L-FIP-09).
+    FloatingInternalIpv6 = "HG0518", Warning;
+
+    /// An HTTP probe on a port that HTTP probes cannot use (L-PRB-18).
+    ProbePortBlocked = "HG0601", Error;
+    /// An HTTP probe without a path.
+    RequestPathMissing = "HG0602", Error;
+    /// A path on a TCP probe.
+    RequestPathOnTcp = "HG0603", Error;
+    /// A path that does not begin with a slash.
+    RequestPathForm = "HG0604", Error;
+    /// An HTTPS probe on a Basic load balancer (PRB-01).
+    HttpsNotAllowed = "HG0605", Error;
+    /// A probe that needs longer than two minutes to decide (L-PRB-10).
+    ProbeSlow = "HG0606", Warning;
+    /// Both ways to say how many answers decide.
+    ProbeCountIgnored = "HG0607", Warning;
+
+    /// An outbound rule on a Basic or internal load balancer (SKU-07).
+    OutboundNotAllowed = "HG0701", Error;
+    /// SNAT ports that are no multiple of eight (L-OUT-10).
+    PortsNotInBlocks = "HG0702", Error;
+    /// More SNAT ports than the public addresses have (L-OUT-10, L-OUT-11).
+    SnatCapacity = "HG0703", Error;
+    /// A rule that still programs SNAT on an outbound rule's frontend (L-OUT-06).
+    SnatNotDisabled = "HG0704", Error,
+        "LoadBalancingRuleMustDisableSNATSinceSameFrontendIPConfigurationIsReferencedByOutboundRule";
+    /// Two outbound rules on one frontend and protocol (L-OUT-22).
+    OutboundOverlap = "HG0705", Error,
+        "MoreThanOneOutboundRuleUsingSameFrontendIPConfigurationAndProtocolIsNotSupported";
+    /// A pool too large for the default SNAT ports.
+    PoolTooLargeForDefaultPorts = "HG0706", Error;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_and_ascending() {
+        let numbers: Vec<_> = Code::ALL.iter().map(|c| c.number()).collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b));
+        assert!(numbers.iter().all(|n| n.len() == 6 && n.starts_with("HG")));
+    }
+}

@@ -1,0 +1,57 @@
+//! How instances reach public destinations: what the driver's SNAT allocator starts from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use firmware_api::{Family, Protocol};
+
+use super::InstanceIndex;
+
+/// Ways out of every instance, and the ports that rules take from public addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutboundPlan {
+    /// By instance, family and protocol (TCP or UDP); an absent key is [`Outbound::None`].
+    pub ways: BTreeMap<(InstanceIndex, Family, Protocol), Outbound>,
+    /// Blocks of eight ports (port / 8) that rules listen on, by public address. They are never
+    /// SNAT ports, and each costs eight of the address's 64,000 (A-22, L-OUT-11).
+    pub reserved_blocks: BTreeMap<IpAddr, BTreeSet<u16>>,
+}
+
+/// How new flows of an instance, family and protocol get out (OUT-07, L-OUT-01).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Outbound {
+    /// By its 1:1 public address, ports unchanged, no SNAT ports consumed (SNAT-24).
+    OneToOne {
+        /// The public address.
+        address: IpAddr,
+    },
+    /// By SNAT ports of these allotments, tried in this order.
+    Snat(Vec<SnatAllotment>),
+    /// Not at all (L-OUT-05, OUT-13).
+    #[default]
+    None,
+}
+
+/// The SNAT ports that one rule, or all implicit rules together, give an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnatAllotment {
+    /// Whose ports they are: `web/out`, or `web/http` for the first rule that gives them implicitly.
+    pub rule: String,
+    /// The public addresses, filled in this order.
+    pub addresses: Vec<IpAddr>,
+    /// Ports of the instance over all addresses together, a multiple of 8. TCP and UDP have as
+    /// many each (L-OUT-08).
+    pub ports: u16,
+    /// After how many idle seconds a flow ends.
+    pub idle_seconds: u32,
+    /// Whether both ends of a TCP flow are told then.
+    pub tcp_reset: bool,
+}
+
+impl OutboundPlan {
+    /// The way out of an instance.
+    pub fn way(&self, instance: InstanceIndex, family: Family, protocol: Protocol) -> &Outbound {
+        const NONE: &Outbound = &Outbound::None;
+        self.ways.get(&(instance, family, protocol)).unwrap_or(NONE)
+    }
+}

@@ -1,0 +1,81 @@
+//! Installing and removing flows: record, entry pair, timer and SNAT port together or not at all
+//! (invariant `pair_is_atomic`).
+
+use firmware_api::Memory;
+
+use super::Engine;
+use crate::aging::{Tombstones, Wheel};
+use crate::conn::{Conn, Origin, Records};
+use crate::miss::{Refusal, snat_protocol};
+use crate::snat::{Flow, InstanceId};
+use crate::table::{FlowEntry, InsertError};
+
+/// The flows of the card.
+#[derive(Debug)]
+pub struct Flows {
+    /// By flow id.
+    pub records: Records,
+    /// When each is looked at next.
+    pub wheel: Wheel,
+    /// Those that idled out lately.
+    pub tombstones: Tombstones,
+    /// Flows installed since the driver started.
+    pub installed: u64,
+}
+
+impl Flows {
+    /// No flows, of at most `capacity`, beginning at `now`.
+    pub fn new(capacity: u32, now: u64) -> Self {
+        Self {
+            records: Records::new(capacity),
+            wheel: Wheel::new(now),
+            tombstones: Tombstones::default(),
+            installed: 0,
+        }
+    }
+}
+
+impl<M: Memory> Engine<M> {
+    /// Installs both entries of a flow.
+    pub(crate) fn install(&mut self, conn: Conn) -> Result<(), Refusal> {
+        let id = self.flows.records.next_id().map_err(|_| Refusal::FlowIdsExhausted)?;
+        let (forward, reverse) = (conn.forward(id), conn.reverse(id));
+        let entry = |(key, action)| FlowEntry::new(key, action).ok_or(Refusal::Unparsed);
+        let pair = (entry(forward)?, entry(reverse)?);
+        self.tables.install_pair(&self.device, pair.0, pair.1).map_err(|e| match e {
+            InsertError::Present { .. } => Refusal::KeyInUse,
+            InsertError::Full(_) => Refusal::TableFull,
+        })?;
+        self.flows.tombstones.exhume(&forward.0);
+        self.flows.tombstones.exhume(&reverse.0);
+        self.flows.wheel.set(id, conn.deadline());
+        self.flows.records.insert(id, conn);
+        self.flows.installed += 1;
+        self.active.count_flow(&conn);
+        Ok(())
+    }
+
+    /// Removes a flow and everything that belongs to it.
+    pub(crate) fn remove(&mut self, id: u32) -> Option<Conn> {
+        let conn = self.flows.records.remove(id)?;
+        let [forward, reverse] = conn.keys();
+        self.tables.remove_pair(&self.device, forward, reverse);
+        self.flows.wheel.cancel(id);
+        if conn.origin == Origin::Outbound {
+            self.release_port(&conn);
+        }
+        self.active.uncount_flow(&conn);
+        Some(conn)
+    }
+
+    fn release_port(&mut self, conn: &Conn) {
+        let Some(protocol) = snat_protocol(conn.protocol) else { return };
+        let flow = Flow {
+            instance: InstanceId(conn.initiator_egress.into()),
+            protocol,
+            inside: conn.initiator,
+            remote: conn.inside,
+        };
+        self.snat.release(self.now, &flow, conn.outside, 0);
+    }
+}

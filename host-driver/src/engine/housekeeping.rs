@@ -1,0 +1,74 @@
+//! What the driver does now and then: heartbeat, lost records, neighbours.
+
+use firmware_api::inject::Inject;
+use firmware_api::{Family, Memory, PortId, PuntReason};
+
+use super::Engine;
+
+/// Milliseconds between heartbeats; the card's default patience is ten times as long.
+const HEARTBEAT_PERIOD: u64 = 250;
+/// Milliseconds between looks at the card's counters.
+const COUNTERS_PERIOD: u64 = 1_000;
+
+/// When each chore is due, and what the last look found.
+#[derive(Debug, Default)]
+pub(crate) struct Housekeeping {
+    heartbeat_at: u64,
+    counters_at: u64,
+    learns_lost: u64,
+    /// The card's registers read all ones; nothing is written to it any more.
+    pub(crate) gone: bool,
+}
+
+impl<M: Memory> Engine<M> {
+    pub(super) fn keep_house(&mut self) {
+        if self.now >= self.housekeeping.heartbeat_at {
+            if let Err(error) = self.device.heartbeat()
+                && !std::mem::replace(&mut self.housekeeping.gone, true)
+            {
+                tracing::error!(%error, "the card does not answer any more");
+            }
+            self.housekeeping.heartbeat_at = self.now + HEARTBEAT_PERIOD;
+        }
+        if self.now >= self.housekeeping.counters_at {
+            self.look_at_counters();
+            self.housekeeping.counters_at = self.now + COUNTERS_PERIOD;
+        }
+        self.send_neighbor_requests();
+    }
+
+    /// Reads the card's counters; the only BAR reads of a running driver, once per second.
+    fn look_at_counters(&mut self) {
+        let counters = self.device.counters();
+        let lost = counters.lost(PuntReason::Learn);
+        if lost > self.housekeeping.learns_lost {
+            tracing::warn!(
+                lost = lost - self.housekeeping.learns_lost,
+                "the punt ring was full: learn records lost"
+            );
+            self.learns_lost_at = Some(self.now);
+        } else if self.learns_lost_at.is_some_and(|at| self.now > at + super::LOSS_WINDOW) {
+            self.learns_lost_at = None;
+        }
+        self.housekeeping.learns_lost = lost;
+    }
+
+    fn send_neighbor_requests(&mut self) {
+        let mut frame = std::mem::take(&mut self.scratch);
+        while let Some(port) = self.link.due(self.now, &mut frame) {
+            if self.inject(Inject::Transmit(port), &frame).is_err() {
+                break;
+            }
+        }
+        self.scratch = frame;
+    }
+
+    /// A neighbour's Ethernet address became known.
+    pub(crate) fn set_peer_mac(&mut self, port: PortId, family: Family, mac: [u8; 6]) {
+        if self.active.set_peer_mac(port, family, mac)
+            && let Some(config) = self.active.port(port).copied()
+        {
+            self.tables.set_port(&self.device, port, config);
+        }
+    }
+}

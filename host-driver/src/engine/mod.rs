@@ -1,0 +1,122 @@
+//! The engine: all that the driver knows, stepped by its caller.
+//!
+//! Time is an argument. The engine's only I/O is the [`Memory`] of the device; sockets, files and
+//! clocks belong to the daemon around it. `step` is the packet path: it takes punts, ages flows and
+//! rings doorbells, and allocates nothing per packet.
+
+mod active;
+mod expire;
+mod flows;
+mod housekeeping;
+mod resets;
+
+pub use active::{Active, OutboundFacts, PortFacts, RuleFacts};
+pub use flows::Flows;
+
+use firmware_api::inject::Inject;
+use firmware_api::{Memory, PortId};
+use std::net::IpAddr;
+
+use crate::device::Device;
+use crate::emit::ethernet::Ethernet;
+use crate::link::Link;
+use crate::miss::{Refusal, Refusals};
+use crate::ring::{InjectRing, PuntBatch, PuntRing};
+use crate::snat::Allocator;
+use crate::table::Tables;
+
+/// Milliseconds for which a lost learn record lets mid-flow packets be adopted.
+pub(crate) const LOSS_WINDOW: u64 = 60_000;
+/// Milliseconds without a packet after which a UDP flow, or one that no rule governs, ends
+/// (spec A-26, IDLE-04).
+pub(crate) const DEFAULT_IDLE_TIMEOUT: u32 = 240_000;
+/// The most punts of one step.
+const PUNT_BUDGET: usize = 256;
+
+/// The driver's core.
+#[derive(Debug)]
+pub struct Engine<M: Memory> {
+    pub(crate) now: u64,
+    pub(crate) device: Device<M>,
+    pub(crate) tables: Tables,
+    pub(crate) punts: PuntRing,
+    pub(crate) injects: InjectRing,
+    /// Room for the punts of one batch; `None` while they are handled.
+    batch: Option<PuntBatch>,
+    pub(crate) flows: Flows,
+    pub(crate) snat: Allocator,
+    pub(crate) link: Link,
+    pub(crate) active: Active,
+    pub(crate) refusals: Refusals,
+    /// Driver time at which a lost learn record was last noticed.
+    pub(crate) learns_lost_at: Option<u64>,
+    pub(crate) housekeeping: housekeeping::Housekeeping,
+    pub(crate) expiry: expire::Expiry,
+    /// Room for one frame that the driver makes.
+    pub(crate) scratch: Vec<u8>,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Punt records handled.
+    pub punts: usize,
+    /// Flows removed.
+    pub expired: usize,
+}
+
+impl Work {
+    /// Whether there was nothing to do.
+    pub fn is_idle(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl<M: Memory> Engine<M> {
+    /// Does what is due at `now` milliseconds of driver time.
+    pub fn step(&mut self, now: u64) -> Work {
+        if self.housekeeping.gone {
+            return Work::default();
+        }
+        self.now = self.now.max(now);
+        let punts = self.take_punts();
+        let expired = self.expire_flows();
+        self.keep_house();
+        self.ring_doorbells();
+        Work { punts, expired }
+    }
+
+    fn take_punts(&mut self) -> usize {
+        let Some(mut batch) = self.batch.take() else { return 0 };
+        let mut taken = 0;
+        while taken < PUNT_BUDGET && self.punts.take(&self.device, &mut batch) > 0 {
+            for (punt, frame) in batch.iter() {
+                self.on_punt(&punt, frame);
+            }
+            taken += batch.len();
+        }
+        self.batch = Some(batch);
+        taken
+    }
+
+    /// Tells the device of everything written since the last time: tables before injects, so that a
+    /// packet given back meets its entries.
+    pub(crate) fn ring_doorbells(&mut self) {
+        self.tables.flush(&mut self.device);
+        self.injects.ring(&self.device);
+    }
+
+    pub(crate) fn inject(&mut self, inject: Inject, frame: &[u8]) -> Result<(), Refusal> {
+        self.injects.push(&self.device, inject, frame).map_err(|_| Refusal::InjectRingFull)
+    }
+
+    /// The Ethernet header of a frame that the driver sends out of a port.
+    pub(crate) fn ethernet(&self, port: PortId, to: IpAddr) -> Option<Ethernet> {
+        let facts = self.active.port(port)?;
+        Some(Ethernet {
+            destination: if to.is_ipv4() { facts.peer_mac_v4 } else { facts.peer_mac_v6 },
+            source: facts.own_mac,
+            vlan: facts.vlan,
+        })
+    }
+}

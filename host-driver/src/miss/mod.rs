@@ -1,0 +1,99 @@
+//! What to do with each punt: one file per reason.
+
+mod icmp_error;
+mod learn;
+mod midflow;
+mod neighbor;
+mod refusal;
+mod snat_miss;
+mod teardown;
+
+pub use refusal::{Refusal, Refusals};
+
+use firmware_api::entry::flow::FlowKey;
+use firmware_api::entry::port::PortKind;
+use firmware_api::packet::{Headers, parse};
+use firmware_api::punt::Punt;
+use firmware_api::{EGRESS_RECIRCULATE, Memory, PortId, PuntReason, UPLINK_PORT, Zone};
+use std::net::IpAddr;
+
+use crate::conn::Endpoint;
+use crate::engine::Engine;
+
+/// A punted packet, parsed.
+pub(crate) struct Packet<'a> {
+    pub(crate) punt: &'a Punt,
+    pub(crate) frame: &'a [u8],
+    pub(crate) headers: Headers,
+    pub(crate) source: Endpoint,
+    pub(crate) destination: Endpoint,
+}
+
+impl Packet<'_> {
+    /// The zone that the pipeline looked it up in.
+    pub(crate) fn zone(&self) -> Zone {
+        match self.punt.ingress {
+            UPLINK_PORT | EGRESS_RECIRCULATE => Zone::UPLINK,
+            _ => Zone::VNET,
+        }
+    }
+
+    /// The flow key that missed or hit.
+    pub(crate) fn key(&self) -> FlowKey<IpAddr> {
+        FlowKey {
+            zone: self.zone(),
+            protocol: self.headers.protocol,
+            source: self.source.address,
+            destination: self.destination.address,
+            source_port: self.source.port,
+            destination_port: self.destination.port,
+        }
+    }
+
+    /// Where packets back to its sender leave.
+    pub(crate) fn way_back(&self) -> PortId {
+        self.punt.ingress
+    }
+}
+
+impl<M: Memory> Engine<M> {
+    /// Handles one punt record and its captured bytes.
+    pub(crate) fn on_punt(&mut self, punt: &Punt, frame: &[u8]) {
+        let outcome = match self.parse_punt(punt, frame) {
+            Some(packet) => self.dispatch(&packet),
+            None => Err(Refusal::Unparsed),
+        };
+        if let Err(refusal) = outcome {
+            self.refusals.count(refusal, punt.reason);
+        }
+    }
+
+    fn parse_punt<'a>(&self, punt: &'a Punt, frame: &'a [u8]) -> Option<Packet<'a>> {
+        let known = punt.ingress == EGRESS_RECIRCULATE
+            || self.active.port(punt.ingress).is_some_and(|p| p.kind != PortKind::Off);
+        let headers = if punt.reason.is_copy() {
+            firmware_api::packet::parse_headers(frame, punt.length).ok()?
+        } else {
+            parse(frame).ok()?
+        };
+        known.then(|| Packet {
+            punt,
+            frame,
+            headers,
+            source: Endpoint::new(headers.source(frame), headers.source_port),
+            destination: Endpoint::new(headers.destination(frame), headers.destination_port),
+        })
+    }
+
+    fn dispatch(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
+        match packet.punt.reason {
+            PuntReason::Learn => self.on_learn(packet),
+            PuntReason::Midflow => self.on_midflow(packet),
+            PuntReason::SnatMiss => self.on_snat_miss(packet),
+            PuntReason::Teardown => self.on_teardown(packet),
+            PuntReason::Neighbor => self.on_neighbor(packet),
+            PuntReason::IcmpError => self.on_icmp_error(packet),
+            PuntReason::Echo => Err(Refusal::Unsupported),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `snat_miss`: an instance opens a flow to a public destination; give it a SNAT port.
+
+use firmware_api::{EGRESS_RECIRCULATE, Memory, UPLINK_PORT};
+
+use super::{Packet, Refusal};
+use crate::conn::{Conn, Origin, Phase};
+use crate::engine::Engine;
+use crate::snat::{Exhausted, Flow, InstanceId, Protocol};
+
+impl<M: Memory> Engine<M> {
+    pub(super) fn on_snat_miss(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
+        if self.tables.flow(packet.key()).is_none() {
+            self.open_outbound(packet)?;
+        }
+        self.reprocess(packet)
+    }
+
+    fn open_outbound(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
+        let flow = Flow {
+            instance: InstanceId(packet.punt.ingress.into()),
+            protocol: snat_protocol(packet.headers.protocol).ok_or(Refusal::Unsupported)?,
+            inside: packet.source,
+            remote: packet.destination,
+        };
+        let outside = self.snat.allocate(&flow).map_err(|e| match e {
+            Exhausted::NoPorts { .. } => Refusal::NoSnatPorts,
+            _ => Refusal::SnatExhausted,
+        })?;
+        let facts = self.active.outbound(packet.punt.ingress, packet.source.address, flow.protocol);
+        let ours = self.active.is_ours(packet.destination.address);
+        let conn = Conn {
+            initiator: packet.source,
+            outside,
+            inside: packet.destination,
+            origin: Origin::Outbound,
+            protocol: packet.headers.protocol,
+            zone: packet.zone(),
+            initiator_egress: packet.punt.ingress,
+            responder_egress: if ours { EGRESS_RECIRCULATE } else { UPLINK_PORT },
+            initial_seq: packet.headers.tcp_seq,
+            phase: Phase::Open,
+            idle_timeout: facts.idle_timeout,
+            reset_on_idle: facts.reset_on_idle,
+            last_active: self.now,
+        };
+        self.install(conn).inspect_err(|_| {
+            self.snat.release(self.now, &flow, outside, 0);
+        })
+    }
+}
+
+/// The allocator's name of a protocol that has SNAT ports.
+pub(crate) fn snat_protocol(protocol: firmware_api::Protocol) -> Option<Protocol> {
+    match protocol {
+        firmware_api::Protocol::Tcp => Some(Protocol::Tcp),
+        firmware_api::Protocol::Udp => Some(Protocol::Udp),
+        _ => None,
+    }
+}

@@ -1,0 +1,25 @@
+//! `teardown`: a FIN, RST or new SYN of a known flow passed; its timer changes.
+
+use firmware_api::Memory;
+
+use super::{Packet, Refusal};
+use crate::engine::Engine;
+
+impl<M: Memory> Engine<M> {
+    pub(super) fn on_teardown(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
+        let Some(action) = self.tables.flow(packet.key()) else {
+            return Ok(()); // removed while the record was in the ring
+        };
+        let Some(conn) = self.flows.records.get_mut(action.flow) else {
+            return Ok(());
+        };
+        let from_initiator = action.direction == firmware_api::entry::flow::Direction::Forward;
+        conn.phase = conn.phase.after(packet.headers.tcp_flags, from_initiator);
+        if packet.headers.is_tcp_open() && from_initiator {
+            conn.initial_seq = packet.headers.tcp_seq;
+        }
+        conn.last_active = self.now;
+        self.flows.wheel.set(action.flow, conn.deadline());
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! The device's part of a harvest: activity bits and flow-state blocks to host memory.
+
+use firmware_api::flow_state::BLOCK_LEN;
+use firmware_api::harvest::{Command, PAYLOAD, TICK, states_out};
+use firmware_api::{Memory, register};
+
+use super::error::{DriverError, Source};
+use crate::activity::Activity;
+use crate::config::Layout;
+
+/// The command is not sound.
+const STATUS_BAD: u32 = 1;
+
+/// The number of the last command.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Harvest {
+    last: u32,
+}
+
+impl Harvest {
+    /// Carries out the command in the buffer, if there is a new one; returns whether there was.
+    pub(super) fn poll(
+        &mut self,
+        bar0: &impl Memory,
+        bar2: &impl Memory,
+        rings: &impl Memory,
+        layout: &Layout,
+        activity: &mut Activity,
+        tick: u32,
+    ) -> Result<bool, DriverError> {
+        let number = bar0.load32(register::HARVEST_COMMAND.offset);
+        if number == self.last {
+            return Ok(false);
+        }
+        self.last = number;
+        let base = bar0.load64(register::HARVEST_BASE.offset);
+        let len = u64::from(bar0.load32(register::HARVEST_LEN.offset));
+        let end = base.checked_add(len).filter(|end| *end <= rings.len());
+        if end.is_none() || !base.is_multiple_of(8) || len < PAYLOAD {
+            return Err(DriverError::Ring(Source::Harvest));
+        }
+        let done = Command::load(rings, base)
+            .filter(|command| command.buffer_len() <= len)
+            .and_then(|command| answer(command, bar2, rings, base, layout, activity));
+        let status = if done.is_some() { 0 } else { STATUS_BAD };
+        rings.store32(base + TICK, tick);
+        rings.store32(base + 4, status);
+        rings.store32(base, number);
+        done.map(|()| true).ok_or(DriverError::Harvest(number))
+    }
+}
+
+/// Writes the answer behind the command; `None` when it names flows that do not exist.
+fn answer(
+    command: Command,
+    bar2: &impl Memory,
+    rings: &impl Memory,
+    base: u64,
+    layout: &Layout,
+    activity: &mut Activity,
+) -> Option<()> {
+    match command {
+        Command::Activity { first, count } => {
+            let end = first.checked_add(count)?;
+            if end > layout.flows {
+                return None;
+            }
+            for (i, word) in activity.harvest(first, count).enumerate() {
+                rings.store64(base + PAYLOAD + 8 * i as u64, word);
+            }
+        }
+        Command::States { count } => {
+            for i in 0..u64::from(count) {
+                let flow = rings.load32(base + PAYLOAD + 4 * i);
+                let state = layout.flow_state(flow)?;
+                let to = base + states_out(count) + BLOCK_LEN * i;
+                for word in (0..BLOCK_LEN).step_by(8) {
+                    rings.store64(to + word, bar2.load64(state + word));
+                }
+            }
+        }
+    }
+    Some(())
+}

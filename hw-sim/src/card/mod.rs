@@ -1,0 +1,350 @@
+//! The device: one round of work per [`Card::poll`], single-threaded and deterministic.
+//!
+//! A round reads control, error-clear and heartbeat registers, then rings doorbells, carries out
+//! injects and harvests, then takes up to 64 frames of each port through the pipeline, and
+//! publishes punts, counters and clock. Nothing that the driver writes can make it panic: what is
+//! not sound is latched as an error, and the ring concerned is left alone until the next reset.
+
+mod error;
+mod harvest;
+mod heartbeat;
+mod host_ring;
+mod punts;
+mod records;
+pub mod registers;
+#[cfg(test)]
+mod tests;
+
+use firmware_api::doorbell::Doorbell;
+use firmware_api::inject::Inject;
+use firmware_api::punt::Punt;
+use firmware_api::register::{
+    CONTROL, CONTROL_ENABLE, CONTROL_RESET, EVENT_HARVEST, EVENT_PUNT, STATUS, STATUS_DRIVERLESS,
+    STATUS_READY, STATUS_RESET_DONE, TICK,
+};
+use firmware_api::ring::Payload;
+use firmware_api::{DropReason, Memory, PortId};
+
+use crate::bars::Bars;
+use crate::batch::{BATCH, Batch};
+use crate::config::{CardConfig, ConfigError, Layout};
+use crate::counters::Counters;
+use crate::lookup::{Spaces, Tables};
+use crate::memory::SimMemory;
+use crate::pipeline::{Conditions, Outlet, Pipeline, is_on};
+use crate::ports::Ports;
+pub use error::{DriverError, Source};
+use harvest::Harvest;
+use heartbeat::Heartbeat;
+use host_ring::{DOORBELL, INJECT};
+use punts::Punts;
+use records::Records;
+use registers::{ErrorLatch, raise};
+
+/// Records of one ring in one round.
+const RECORDS: usize = 256;
+
+/// How much one round did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Frames taken from ports.
+    pub frames: usize,
+    /// Inject records.
+    pub injects: usize,
+    /// Doorbell records.
+    pub doorbells: usize,
+    /// Harvest commands and resets.
+    pub commands: usize,
+}
+
+impl Work {
+    /// Whether there was nothing to do.
+    pub fn is_idle(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A simulated card.
+#[derive(Debug)]
+pub struct Card {
+    bars: Bars,
+    pipeline: Pipeline,
+    heartbeat: Heartbeat,
+    harvest: Harvest,
+    latch: ErrorLatch,
+    punts: Punts,
+    injects: Records,
+    doorbells: Records,
+    status: u32,
+    tick: u32,
+    /// Reused from round to round.
+    batch: Batch,
+    payload: Box<Payload>,
+}
+
+impl Card {
+    /// A card that has just come up, over zeroed spaces made for that configuration.
+    ///
+    /// # Errors
+    /// When a size is out of range.
+    pub fn new(bars: Bars, config: &CardConfig) -> Result<Self, ConfigError> {
+        let layout = Layout::new(config)?;
+        registers::reset(&*bars.bar0, &layout);
+        bars.bar0.store32(CONTROL.offset, 0);
+        bars.bar0
+            .store32(STATUS.offset, STATUS_READY | STATUS_DRIVERLESS);
+        Ok(Self {
+            bars,
+            pipeline: Pipeline::new(layout),
+            heartbeat: Heartbeat::default(),
+            harvest: Harvest::default(),
+            latch: ErrorLatch::default(),
+            punts: Punts::default(),
+            injects: Records::new(INJECT),
+            doorbells: Records::new(DOORBELL),
+            status: STATUS_READY | STATUS_DRIVERLESS,
+            tick: 0,
+            batch: Batch::default(),
+            payload: Box::default(),
+        })
+    }
+
+    /// The memory it shares with its driver.
+    pub const fn bars(&self) -> &Bars {
+        &self.bars
+    }
+
+    /// What happened to frames since the last reset.
+    pub const fn counters(&self) -> &Counters {
+        &self.pipeline.counters
+    }
+
+    /// Does one round at `now_ms` of the device clock.
+    pub fn poll(&mut self, now_ms: u64, ports: &mut impl Ports) -> Work {
+        let bar0 = self.bars.bar0.clone();
+        self.tick = now_ms as u32;
+        bar0.store32(TICK.offset, self.tick);
+        let mut work = Work::default();
+        let control = bar0.load32(CONTROL.offset);
+        if self.reset(control) {
+            work.commands += 1;
+        }
+        let driverless = self.heartbeat.is_stale(&*bar0, now_ms);
+        self.set_status(STATUS_DRIVERLESS, driverless);
+        if control & CONTROL_RESET != 0 {
+            return work;
+        }
+        self.latch.refresh(&*bar0);
+        work.doorbells = self.ring_doorbells();
+        if control & CONTROL_ENABLE != 0 {
+            let conditions = Conditions {
+                tick: self.tick,
+                driverless,
+                reprocess: false,
+            };
+            work.injects = self.inject(conditions, ports);
+            work.frames = self.receive(conditions, ports);
+        }
+        work.commands += usize::from(self.harvest());
+        if !work.is_idle() {
+            self.pipeline.counters.publish(&*bar0);
+        }
+        work
+    }
+
+    /// Carries out a reset, once per time that the host asks for it.
+    fn reset(&mut self, control: u32) -> bool {
+        let asked = control & CONTROL_RESET != 0;
+        let done = self.status & STATUS_RESET_DONE != 0;
+        if asked && !done {
+            let bar0 = &*self.bars.bar0;
+            self.bars.clear_tables();
+            registers::reset(bar0, self.pipeline.layout());
+            bar0.store32(TICK.offset, self.tick);
+            self.pipeline.reset();
+            self.heartbeat = Heartbeat::default();
+            self.harvest = Harvest::default();
+            self.latch = ErrorLatch::default();
+            self.punts = Punts::default();
+            self.injects = Records::new(INJECT);
+            self.doorbells = Records::new(DOORBELL);
+        }
+        self.set_status(STATUS_RESET_DONE, asked);
+        asked && !done
+    }
+
+    fn set_status(&mut self, bit: u32, on: bool) {
+        let status = if on {
+            self.status | bit
+        } else {
+            self.status & !bit
+        };
+        if status != self.status {
+            self.status = status;
+            self.bars.bar0.store32(STATUS.offset, status);
+        }
+    }
+
+    /// Takes table doorbells. The pipeline reads BAR2 itself and caches nothing, so they are only
+    /// checked.
+    fn ring_doorbells(&mut self) -> usize {
+        let (bar0, rings) = (&*self.bars.bar0, &*self.bars.rings);
+        let layout = self.pipeline.layout();
+        let taken = self.doorbells.refresh(bar0, rings).and_then(|()| {
+            self.doorbells
+                .drain(bar0, rings, RECORDS, &mut self.payload, |words, _| {
+                    Doorbell::decode(words).is_ok_and(|bell| {
+                        let slots = layout.table(bell.table).geometry.slots();
+                        bell.first <= slots && bell.count <= slots - bell.first
+                    })
+                })
+        });
+        taken.unwrap_or_else(|error| {
+            self.latch.set(bar0, error);
+            0
+        })
+    }
+
+    /// Carries out injects in their order: held packets go through the pipeline in batches.
+    fn inject(&mut self, conditions: Conditions, ports: &mut impl Ports) -> usize {
+        let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
+        if let Err(error) = self.punts.refresh(bar0, rings) {
+            self.latch.set(bar0, error);
+        }
+        let conditions = Conditions {
+            reprocess: true,
+            ..conditions
+        };
+        let spaces = Spaces { bar0, bar2 };
+        let (pipeline, batch) = (&mut self.pipeline, &mut self.batch);
+        let mut outlet = CardOutlet {
+            bar0,
+            rings,
+            punts: &mut self.punts,
+            ports,
+        };
+        let taken = self.injects.refresh(bar0, rings).and_then(|()| {
+            self.injects
+                .drain(bar0, rings, RECORDS, &mut self.payload, |words, frame| {
+                    let Ok(inject) = Inject::decode(words) else {
+                        return false;
+                    };
+                    match inject {
+                        Inject::Reprocess(port) => {
+                            batch.push(port, frame);
+                            if batch.is_full() {
+                                pipeline.run(spaces, conditions, batch, &mut outlet);
+                            }
+                        }
+                        Inject::Transmit(port) => {
+                            pipeline.run(spaces, conditions, batch, &mut outlet);
+                            transmit(pipeline, spaces, port, frame, &mut outlet);
+                        }
+                    }
+                    true
+                })
+        });
+        pipeline.run(spaces, conditions, batch, &mut outlet);
+        let published = self.punts.publish(rings);
+        self.published(published);
+        taken.unwrap_or_else(|error| {
+            self.latch.set(&*self.bars.bar0, error);
+            0
+        })
+    }
+
+    /// Takes up to a batch of frames from each port.
+    fn receive(&mut self, conditions: Conditions, ports: &mut impl Ports) -> usize {
+        let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
+        let spaces = Spaces { bar0, bar2 };
+        let mut frames = 0;
+        for port in 0..self.pipeline.layout().ports {
+            ports.receive(port, &mut self.batch);
+            if self.batch.is_empty() {
+                continue;
+            }
+            frames += self.batch.len();
+            let mut outlet = CardOutlet {
+                bar0,
+                rings,
+                punts: &mut self.punts,
+                ports,
+            };
+            self.pipeline
+                .run(spaces, conditions, &mut self.batch, &mut outlet);
+        }
+        ports.flush();
+        let published = self.punts.publish(rings);
+        self.published(published);
+        frames
+    }
+
+    fn published(&mut self, published: Result<bool, DriverError>) {
+        let bar0 = &*self.bars.bar0;
+        match published {
+            Ok(true) => raise(bar0, EVENT_PUNT),
+            Ok(false) => {}
+            Err(error) => self.latch.set(bar0, error),
+        }
+    }
+
+    fn harvest(&mut self) -> bool {
+        let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
+        let layout = self.pipeline.layout().clone();
+        let activity = &mut self.pipeline.activity;
+        let done = self
+            .harvest
+            .poll(bar0, bar2, rings, &layout, activity, self.tick);
+        done.map_or_else(
+            |error| {
+                self.latch.set(bar0, error);
+                true
+            },
+            |done| {
+                if done {
+                    raise(bar0, EVENT_HARVEST);
+                }
+                done
+            },
+        )
+    }
+}
+
+/// Sends a frame that the driver made, as it is.
+fn transmit(
+    pipeline: &mut Pipeline,
+    spaces: Spaces<'_, SimMemory>,
+    port: PortId,
+    frame: &[u8],
+    outlet: &mut impl Outlet,
+) {
+    let on = is_on(&Tables::new(spaces, pipeline.layout()), port);
+    let counters = &mut pipeline.counters;
+    counters.injected += 1;
+    if on && outlet.transmit(port, frame) {
+        counters.tx += 1;
+    } else {
+        counters.drop(DropReason::EgressOff);
+    }
+}
+
+/// The card's ports and punt ring behind the pipeline.
+struct CardOutlet<'a, P> {
+    bar0: &'a SimMemory,
+    rings: &'a SimMemory,
+    punts: &'a mut Punts,
+    ports: &'a mut P,
+}
+
+impl<P: Ports> Outlet for CardOutlet<'_, P> {
+    fn transmit(&mut self, port: PortId, frame: &[u8]) -> bool {
+        self.ports.transmit(port, frame)
+    }
+
+    fn punt(&mut self, punt: &Punt, bytes: &[u8]) -> bool {
+        self.punts.push(self.bar0, self.rings, punt, bytes)
+    }
+}
+
+/// The most frames that one round takes from one port.
+pub const FRAMES_PER_PORT: usize = BATCH;

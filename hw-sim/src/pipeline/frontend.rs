@@ -1,0 +1,128 @@
+//! `frontend`: is the destination a frontend? Then a new flow is balanced by the rule's hash, or
+//! forwarded to the one backend of an inbound NAT rule.
+
+use std::net::IpAddr;
+
+use firmware_api::entry::backend::{Backend, BackendId};
+use firmware_api::entry::flow::Side;
+use firmware_api::entry::frontend::{FrontendAction, FrontendKey, FrontendV4, FrontendV6};
+use firmware_api::entry::rule::{Rule, RuleId};
+use firmware_api::entry::selector::Selector;
+use firmware_api::packet::{Class, Headers};
+use firmware_api::{DropReason, Family, Memory, Protocol, PuntReason, Zone};
+
+use super::packet::{Copied, Decision, Forward, Packet, Translation};
+use crate::lookup::Tables;
+
+/// The frontend of that port, or else the HA-ports frontend of the address (spec L-HA-02).
+pub(super) fn find<M: Memory>(
+    tables: &Tables<'_, M>,
+    zone: Zone,
+    destination: IpAddr,
+    protocol: Protocol,
+    port: u16,
+) -> Option<FrontendAction> {
+    let exactly = |port| match destination {
+        IpAddr::V4(destination) => {
+            let key = FrontendKey {
+                zone,
+                destination,
+                protocol,
+                port,
+            };
+            tables
+                .exact(FrontendV4::new(key, FrontendAction::Balance(0)))
+                .map(|entry| entry.action())
+        }
+        IpAddr::V6(destination) => {
+            let key = FrontendKey {
+                zone,
+                destination,
+                protocol,
+                port,
+            };
+            tables
+                .exact(FrontendV6::new(key, FrontendAction::Balance(0)))
+                .map(|entry| entry.action())
+        }
+    };
+    exactly(port).or_else(|| exactly(0))
+}
+
+/// The frontend that a packet is for, in its own zone.
+pub(super) fn of<M: Memory>(
+    tables: &Tables<'_, M>,
+    packet: &Packet,
+    frame: &[u8],
+) -> Option<FrontendAction> {
+    let destination = packet.headers.destination(frame);
+    let port = packet.headers.destination_port;
+    packet
+        .has_flow()
+        .then(|| find(tables, packet.zone, destination, packet.protocol(), port))?
+}
+
+/// Forwards a new flow to a backend (GEN-01, DIST-01, NATR-01).
+pub(super) fn balance<M: Memory>(
+    tables: &Tables<'_, M>,
+    packet: &Packet,
+    frame: &[u8],
+    action: FrontendAction,
+    driverless: bool,
+) -> Decision {
+    let headers = &packet.headers;
+    if headers.class == Class::Tcp && !headers.is_tcp_open() && !driverless {
+        return Err(PuntReason::Midflow.into());
+    }
+    let id = match action {
+        FrontendAction::PortForward(backend, _) => backend,
+        FrontendAction::Balance(rule) => select(tables, headers, frame, rule)?,
+    };
+    let backend = tables
+        .valid::<4, Backend>(id.into())
+        .map(|backend| backend.config())
+        .filter(|backend| backend.address.is_ipv4() == (headers.family == Family::V4))
+        .ok_or(DropReason::BrokenReference)?;
+    let learn = Copied {
+        rule: Some(action.rule()),
+        backend: Some(id),
+        ..Copied::plain(PuntReason::Learn)
+    };
+    Ok(Forward {
+        translation: Some(Translation::to(
+            Side::Destination,
+            backend.address,
+            backend.port,
+        )),
+        copy: (!driverless).then_some(learn),
+        egress: backend.egress,
+    })
+}
+
+/// The backend that the rule's hash selects.
+fn select<M: Memory>(
+    tables: &Tables<'_, M>,
+    headers: &Headers,
+    frame: &[u8],
+    rule: RuleId,
+) -> Result<BackendId, DropReason> {
+    let rule = tables
+        .valid::<1, Rule>(rule.into())
+        .and_then(|rule| rule.config())
+        .ok_or(DropReason::BrokenReference)?;
+    let (at, len) = headers.addresses();
+    let (source, destination) = frame[at..at + 2 * len].split_at(len);
+    let l4 = usize::from(headers.l4);
+    let ports = frame[l4..l4 + 4].try_into().expect("four bytes");
+    let hash = rule
+        .mode
+        .hash(source, destination, headers.ip_protocol, ports);
+    let slot = hash
+        .checked_rem(rule.selector_size)
+        .ok_or(DropReason::NoBackend)?;
+    let words = tables
+        .row::<1, Selector>(rule.selector_base + slot)
+        .ok_or(DropReason::BrokenReference)?;
+    let selector: Selector = firmware_api::entry::Entry::from_words(words);
+    selector.backend().ok_or(DropReason::NoBackend)
+}

@@ -1,0 +1,98 @@
+//! `return_path`: replies of backends whose flow entry is not installed yet, or no longer.
+
+use std::net::IpAddr;
+
+use firmware_api::entry::flow::Side;
+use firmware_api::entry::return_path::{
+    ReturnPathAction, ReturnPathKey, ReturnPathV4, ReturnPathV6,
+};
+use firmware_api::{Memory, Protocol, PuntReason, Zone};
+
+use super::packet::{Decision, Forward, Packet, Translation};
+use super::{address, leave};
+use crate::lookup::Tables;
+
+/// The frontend that a backend's replies come from: by the port, or else by the address alone.
+pub(super) fn find<M: Memory>(
+    tables: &Tables<'_, M>,
+    zone: Zone,
+    source: IpAddr,
+    protocol: Protocol,
+    port: u16,
+) -> Option<ReturnPathAction<IpAddr>> {
+    let exactly = |port| match source {
+        IpAddr::V4(source) => {
+            let (key, any) = like(zone, source, protocol, port);
+            let action = tables.exact(ReturnPathV4::new(key, any))?.action();
+            Some((action.address.into(), action.port))
+        }
+        IpAddr::V6(source) => {
+            let (key, any) = like(zone, source, protocol, port);
+            let action = tables.exact(ReturnPathV6::new(key, any))?.action();
+            Some((action.address.into(), action.port))
+        }
+    };
+    let (address, port) = exactly(port).or_else(|| exactly(0))?;
+    Some(ReturnPathAction { address, port })
+}
+
+/// A key, and an action that no lookup regards.
+const fn like<A: Copy>(
+    zone: Zone,
+    source: A,
+    protocol: Protocol,
+    port: u16,
+) -> (ReturnPathKey<A>, ReturnPathAction<A>) {
+    let key = ReturnPathKey {
+        zone,
+        source,
+        protocol,
+        port,
+    };
+    let action = ReturnPathAction {
+        address: source,
+        port: 0,
+    };
+    (key, action)
+}
+
+/// Gives a reply its frontend's address (FWD-01), if it can be one; `None` when it cannot.
+///
+/// A packet between instances may be a reply through an internal frontend or a connection of its
+/// own: the driver knows. Without it, it counts as a reply, and goes to that instance.
+pub(super) fn reply<M: Memory>(
+    tables: &Tables<'_, M>,
+    packet: &Packet,
+    frame: &[u8],
+    driverless: bool,
+) -> Option<Decision> {
+    let headers = &packet.headers;
+    if !packet.has_flow() || headers.is_tcp_open() {
+        return None;
+    }
+    let (source, destination) = (headers.source(frame), headers.destination(frame));
+    let frontend = find(
+        tables,
+        packet.zone,
+        source,
+        headers.protocol,
+        headers.source_port,
+    )?;
+    let instance = address::owner(tables, packet.zone, destination);
+    if instance.is_some() && !driverless {
+        return Some(Err(PuntReason::Midflow.into()));
+    }
+    let egress = instance.map_or_else(
+        || Ok(leave::egress(tables, packet, destination)),
+        |id| address::instance(tables, id).map(|instance| instance.vport),
+    );
+    Some(egress.map_err(Into::into).map(|egress| Forward {
+        translation: Some(Translation::to(
+            Side::Source,
+            frontend.address,
+            frontend.port,
+        )),
+        copy: None,
+        egress,
+    }))
+}

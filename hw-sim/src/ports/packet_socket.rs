@@ -1,0 +1,1 @@
+//! Ports as network interfaces.
