@@ -45,8 +45,8 @@ const READY: Duration = Duration::from_secs(10);
 pub struct Options {
     /// How many times faster than time the card's and the driver's clocks run.
     pub time_scale: u32,
-    /// The card's engine, as `hw-sim` names it.
-    pub engine: &'static str,
+    /// The card's engine, as `hw-sim --engine` names it; `None` is its own choice.
+    pub engine: Option<&'static str>,
     /// The configuration to begin with.
     pub config: Config,
 }
@@ -55,7 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             time_scale: 5,
-            engine: "native",
+            engine: None,
             config: Config::default(),
         }
     }
@@ -132,9 +132,7 @@ impl Lab {
         let mut missing = plan::FAMILIES.map(|family| (family, plan::BACKENDS));
         while missing.iter().any(|(_, count)| *count > 0) {
             for process in [&mut self.card, &mut self.driver] {
-                if let Some(status) = process.has_ended() {
-                    panic!("a program ended: {status}");
-                }
+                process.assert_running();
             }
             assert!(
                 start.elapsed() < READY,
@@ -199,20 +197,14 @@ impl Lab {
         process::ask("host-driver", &[command, "--socket", &self.files.socket()])
     }
 
-    /// Ends the lab; both programs must have lived until now, and must end cleanly.
+    /// Ends the lab; both programs must have lived until now, and must end well.
     ///
     /// # Panics
     /// When they do not.
     pub fn finish(mut self) {
         for process in [&mut self.driver, &mut self.card] {
-            let early = process.has_ended();
-            assert!(
-                early.is_none(),
-                "a program ended before it was asked: {early:?}"
-            );
-            let status = process.stop();
-            let clean = status.is_some_and(|status| status.success());
-            assert!(clean, "a program did not end cleanly: {status:?}");
+            process.assert_running();
+            process.assert_ends();
         }
     }
 }

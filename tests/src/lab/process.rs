@@ -35,7 +35,10 @@ impl Process {
         let output = File::create(log)?;
         let program = profile_directory().join(name);
         let mut command = inside.command(&program.to_string_lossy());
-        command.args(arguments).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
         command.stdout(output.try_clone()?).stderr(output);
         let child = command.spawn()?;
         Ok(Self {
@@ -45,14 +48,26 @@ impl Process {
         })
     }
 
-    /// Whether it has ended of its own accord.
-    pub(super) fn has_ended(&mut self) -> Option<ExitStatus> {
+    /// Checks that it has not ended of its own accord.
+    pub(super) fn assert_running(&mut self) {
+        let ended = self.ended();
+        assert!(ended.is_none(), "{} ended: {ended:?}", self.name);
+    }
+
+    /// Asks it to end, and checks that it does so with success.
+    pub(super) fn assert_ends(&mut self) {
+        let status = self.stop();
+        let well = status.is_some_and(|status| status.success());
+        assert!(well, "{} did not end well: {status:?}", self.name);
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// Asks it to end and waits; kills it when it does not. `None` when it had to be killed.
-    pub(super) fn stop(&mut self) -> Option<ExitStatus> {
-        if let Some(status) = self.has_ended() {
+    fn stop(&mut self) -> Option<ExitStatus> {
+        if let Some(status) = self.ended() {
             return Some(status);
         }
         // The child has not been waited for, so that the number is still its own.
@@ -62,7 +77,7 @@ impl Process {
         );
         let deadline = Instant::now() + FAREWELL;
         while Instant::now() < deadline {
-            if let Some(status) = self.has_ended() {
+            if let Some(status) = self.ended() {
                 return Some(status);
             }
             thread::sleep(Duration::from_millis(10));
