@@ -30,3 +30,9 @@ pub mod apply;
 pub mod engine;
 
 pub mod control;
+
+pub mod daemon;
+
+pub mod replay;
+
+pub mod cli;
