@@ -56,7 +56,7 @@ pub enum Fate {
 #[derive(Clone, Copy)]
 enum Listener<'a> {
     Balance(&'a LoadBalancer, &'a LoadBalancingRule),
-    PortForward(&'a LoadBalancer, &'a NatRule),
+    PortForward(&'a NatRule),
 }
 
 /// The oracle's answer for a packet that hits no flow entry, with every backend healthy and a
@@ -77,10 +77,20 @@ fn from_uplink(ir: &Ir, packet: &Packet) -> Fate {
     if let Some(listener) = listener(ir, packet, false) {
         return through(ir, packet, listener);
     }
-    let owner = ir.instances.iter().find(|i| i.public_addresses.contains(&packet.destination));
+    let owner = ir
+        .instances
+        .iter()
+        .find(|i| i.public_addresses.contains(&packet.destination));
     if let Some(owner) = owner {
-        let own = owner.address(family_of(packet.destination)).expect("a 1:1 address has a target");
-        return leaves(packet, owner.vport, None, Some((own, packet.destination_port)));
+        let own = owner
+            .address(family_of(packet.destination))
+            .expect("a 1:1 address has a target");
+        return leaves(
+            packet,
+            owner.vport,
+            None,
+            Some((own, packet.destination_port)),
+        );
     }
     nobody(packet, DropReason::NoFrontend)
 }
@@ -89,7 +99,10 @@ fn from_instance(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
     if let Some(listener) = listener(ir, packet, true) {
         return through(ir, packet, listener);
     }
-    let local = ir.instances.iter().find(|i| i.addresses.contains(&packet.destination));
+    let local = ir
+        .instances
+        .iter()
+        .find(|i| i.addresses.contains(&packet.destination));
     if !packet.opens
         && let Some(frontend) = answers_for(ir, packet)
     {
@@ -109,7 +122,11 @@ fn way_out(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
     if let Some(public) = instance.public_address(family) {
         return to_public(ir, packet, (public, packet.source_port));
     }
-    let index = ir.instances.iter().position(|i| i == instance).expect("one of them");
+    let index = ir
+        .instances
+        .iter()
+        .position(|i| i == instance)
+        .expect("one of them");
     let way = ir.outbound.way(
         flow_compiler::ir::InstanceIndex(index),
         family,
@@ -126,8 +143,16 @@ fn way_out(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
 /// Out to a public destination with a new source; when the destination is this card's own public
 /// address, in again from the uplink.
 fn to_public(ir: &Ir, packet: &Packet, source: (IpAddr, u16)) -> Fate {
-    let again = Packet { source: source.0, source_port: source.1, ingress: 0, ..*packet };
-    let ours = ir.instances.iter().any(|i| i.public_addresses.contains(&packet.destination))
+    let again = Packet {
+        source: source.0,
+        source_port: source.1,
+        ingress: 0,
+        ..*packet
+    };
+    let ours = ir
+        .instances
+        .iter()
+        .any(|i| i.public_addresses.contains(&packet.destination))
         || listener(ir, &again, false).is_some();
     if ours {
         return from_uplink(ir, &again);
@@ -166,10 +191,19 @@ fn serves_floating(ir: &Ir, instance: &Instance) -> bool {
     let is = |index: flow_compiler::ir::InstanceIndex| ir.instance(index) == instance;
     ir.load_balancers.iter().any(|balancer| {
         let in_pool = |rule: &LoadBalancingRule| {
-            balancer.pools[rule.pool.0].members.iter().any(|m| is(m.instance))
+            balancer.pools[rule.pool.0]
+                .members
+                .iter()
+                .any(|m| is(m.instance))
         };
-        balancer.rules.iter().any(|rule| rule.floating_ip && in_pool(rule))
-            || balancer.nat_rules.iter().any(|rule| rule.floating_ip && is(rule.target))
+        balancer
+            .rules
+            .iter()
+            .any(|rule| rule.floating_ip && in_pool(rule))
+            || balancer
+                .nat_rules
+                .iter()
+                .any(|rule| rule.floating_ip && is(rule.target))
     })
 }
 
@@ -193,18 +227,21 @@ fn listener<'a>(ir: &'a Ir, packet: &Packet, internal: bool) -> Option<Listener<
         }
         for rule in &balancer.nat_rules {
             if at(balancer, rule.frontend, rule.transport, rule.frontend_port) {
-                return Some(Listener::PortForward(balancer, rule));
+                return Some(Listener::PortForward(rule));
             }
         }
     }
-    ir.load_balancers.iter().filter(|b| b.internal == internal).find_map(|balancer| {
-        let mut rules = balancer.rules.iter().filter(|r| r.is_ha_ports());
-        let rule = rules.find(|rule| {
-            balancer.frontend(rule.frontend) == packet.destination
-                && has_protocol(rule.transport, packet)
-        })?;
-        Some(Listener::Balance(balancer, rule))
-    })
+    ir.load_balancers
+        .iter()
+        .filter(|b| b.internal == internal)
+        .find_map(|balancer| {
+            let mut rules = balancer.rules.iter().filter(|r| r.is_ha_ports());
+            let rule = rules.find(|rule| {
+                balancer.frontend(rule.frontend) == packet.destination
+                    && has_protocol(rule.transport, packet)
+            })?;
+            Some(Listener::Balance(balancer, rule))
+        })
 }
 
 /// Through a rule to one of its backends.
@@ -216,9 +253,15 @@ fn through(ir: &Ir, packet: &Packet, listener: Listener<'_>) -> Fate {
     let leaving: Vec<Leaving> = targets(ir, listener, family)
         .into_iter()
         .map(|(target, port, floating)| {
-            let own = target.address(family).expect("a target has the frontend's family");
+            let own = target
+                .address(family)
+                .expect("a target has the frontend's family");
             let address = if floating { packet.destination } else { own };
-            let port = if port == 0 { packet.destination_port } else { port };
+            let port = if port == 0 {
+                packet.destination_port
+            } else {
+                port
+            };
             Leaving {
                 egress: target.vport,
                 source: (packet.source, packet.source_port),
@@ -239,8 +282,12 @@ fn targets<'a>(
     family: Family,
 ) -> Vec<(&'a Instance, u16, bool)> {
     match listener {
-        Listener::PortForward(_, rule) => {
-            vec![(ir.instance(rule.target), rule.backend_port, rule.floating_ip)]
+        Listener::PortForward(rule) => {
+            vec![(
+                ir.instance(rule.target),
+                rule.backend_port,
+                rule.floating_ip,
+            )]
         }
         Listener::Balance(balancer, rule) => balancer.pools[rule.pool.0]
             .members
@@ -278,21 +325,39 @@ fn claims(ir: &Ir, packet: &Packet, ha: bool) -> Vec<(IpAddr, u16)> {
             if family_of(address) != family || !has_protocol(transport, packet) || !port_fits {
                 return;
             }
-            let claims = targets(ir, listener, family).into_iter().any(|(target, _, floating)| {
-                let source = if floating { Some(address) } else { target.address(family) };
-                source == Some(packet.source)
-            });
+            let claims = targets(ir, listener, family)
+                .into_iter()
+                .any(|(target, _, floating)| {
+                    let source = if floating {
+                        Some(address)
+                    } else {
+                        target.address(family)
+                    };
+                    source == Some(packet.source)
+                });
             if claims && !found.contains(&(address, frontend_port)) {
                 found.push((address, frontend_port));
             }
         };
         for rule in balancer.rules.iter().filter(|r| r.is_ha_ports() == ha) {
             let listener = Listener::Balance(balancer, rule);
-            claim(listener, rule.frontend, rule.transport, rule.backend_port, rule.frontend_port);
+            claim(
+                listener,
+                rule.frontend,
+                rule.transport,
+                rule.backend_port,
+                rule.frontend_port,
+            );
         }
         for rule in balancer.nat_rules.iter().filter(|_| !ha) {
-            let listener = Listener::PortForward(balancer, rule);
-            claim(listener, rule.frontend, rule.transport, rule.backend_port, rule.frontend_port);
+            let listener = Listener::PortForward(rule);
+            claim(
+                listener,
+                rule.frontend,
+                rule.transport,
+                rule.backend_port,
+                rule.frontend_port,
+            );
         }
     }
     found

@@ -37,7 +37,7 @@ impl<M: Memory> Engine<M> {
                 0 => u64::from(geometry.rows),
                 _ => u64::from(geometry.bucket_slots()) * HIGHEST_LOAD / 100,
             };
-            self.room_for(table, self.needed(table, new), available)?;
+            room_for(table, self.needed(table, new), available)?;
         }
         let plan = outbound::plan(ir);
         let blocks: u64 = plan
@@ -46,18 +46,15 @@ impl<M: Memory> Engine<M> {
             .flat_map(|share| &share.addresses)
             .map(|quota| u64::from(quota.ports) / 8)
             .sum();
-        let geometry = self.device.capabilities().table(TableId::SnatBlock).geometry;
+        let geometry = self
+            .device
+            .capabilities()
+            .table(TableId::SnatBlock)
+            .geometry;
         let available = u64::from(geometry.bucket_slots()) * HIGHEST_LOAD / 100;
-        self.room_for(TableId::SnatBlock, blocks, available)?;
-        self.snat.check(&plan)?;
+        room_for(TableId::SnatBlock, blocks, available)?;
+        plan.check()?;
         Ok(())
-    }
-
-    fn room_for(&self, table: TableId, needed: u64, available: u64) -> Result<(), DoesNotFit> {
-        if needed <= available {
-            return Ok(());
-        }
-        Err(DoesNotFit { table, needed, available })
     }
 
     /// Index tables need their highest index, exact ones every key of before and after.
@@ -65,7 +62,10 @@ impl<M: Memory> Engine<M> {
         let highest = |index: Option<u64>| index.map_or(0, |index| index + 1);
         let last = |id: Option<&u16>| highest(id.map(|id| u64::from(*id)));
         let empty = Tables::default();
-        let old = self.in_force.as_ref().map_or(&empty, |in_force| &in_force.lowered.tables);
+        let old = self
+            .in_force
+            .as_ref()
+            .map_or(&empty, |in_force| &in_force.lowered.tables);
         match table {
             TableId::Port => last(new.port.keys().last()),
             TableId::Rule => last(new.rule.keys().last()),
@@ -87,4 +87,15 @@ fn union<'a, K: Ord + 'a>(
     new: impl Iterator<Item = &'a K>,
 ) -> u64 {
     old.chain(new).collect::<BTreeSet<_>>().len() as u64
+}
+
+fn room_for(table: TableId, needed: u64, available: u64) -> Result<(), DoesNotFit> {
+    if needed <= available {
+        return Ok(());
+    }
+    Err(DoesNotFit {
+        table,
+        needed,
+        available,
+    })
 }

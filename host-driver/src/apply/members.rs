@@ -32,8 +32,13 @@ pub(crate) struct MemberState {
 
 /// The members of every rule, rule by rule.
 pub(crate) fn members(in_force: &InForce, watch: &Watch) -> Vec<MemberState> {
-    let backends: HashMap<BackendConfig, BackendId> =
-        in_force.lowered.tables.backend.iter().map(|(id, config)| (*config, *id)).collect();
+    let backends: HashMap<BackendConfig, BackendId> = in_force
+        .lowered
+        .tables
+        .backend
+        .iter()
+        .map(|(id, config)| (*config, *id))
+        .collect();
     let mut states = Vec::new();
     for (id, name) in &in_force.lowered.names.rules {
         match name.rule {
@@ -68,13 +73,18 @@ fn balanced(
     let mut pool = Vec::new();
     for member in &balancer.pools[rule.pool.0].members {
         let instance = ir.instance(member.instance);
-        let Some(own) = instance.address(family) else { continue };
+        let Some(own) = instance.address(family) else {
+            continue;
+        };
         let found = rule.probe.and_then(|probe| {
             let target = ir.probe_target(index, probe, member.instance, family)?;
             Some(watch.health(ir, &target))
         });
         let health = found.map(|(health, _)| health);
-        pool.push(Member { health: health.unwrap_or(Health::Up), admin: member.admin_state });
+        pool.push(Member {
+            health: health.unwrap_or(Health::Up),
+            admin: member.admin_state,
+        });
         states.push(MemberState {
             rule: id,
             instance: member.instance,
@@ -90,7 +100,9 @@ fn balanced(
             ends_tcp: balancer.sku == Sku::Basic,
         });
     }
-    let behaviour = rule.probe.map(|probe| balancer.probes[probe.0].no_healthy_backends);
+    let behaviour = rule
+        .probe
+        .map(|probe| balancer.probes[probe.0].no_healthy_backends);
     for ((state, member), bit) in states.iter_mut().zip(&pool).zip(eligible(&pool, behaviour)) {
         state.eligible = bit;
         if behaviour.is_some() {
@@ -128,8 +140,11 @@ fn forwarded(
 
 /// Rules whose TCP flows end because no member takes new flows (spec A-08).
 pub(super) fn rules_that_end_tcp(states: &[MemberState]) -> HashSet<RuleId> {
-    let mut dead: HashSet<RuleId> =
-        states.iter().filter(|s| s.ends_tcp).map(|s| s.rule).collect();
+    let mut dead: HashSet<RuleId> = states
+        .iter()
+        .filter(|s| s.ends_tcp)
+        .map(|s| s.rule)
+        .collect();
     for state in states.iter().filter(|s| s.eligible) {
         dead.remove(&state.rule);
     }

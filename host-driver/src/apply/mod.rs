@@ -24,12 +24,13 @@ use std::net::IpAddr;
 use firmware_api::Memory;
 use flow_compiler::diff::diff;
 use flow_compiler::ids::{Ids, Limits};
-use flow_compiler::ir::Ir;
-use flow_compiler::lower::{Lowered, lower};
+use flow_compiler::ir::{Ir, NextHop, family_of};
+use flow_compiler::lower::{Live, Lowered, lower};
+use flow_compiler::mac::MacAddr;
 use flow_compiler::source::Source;
 use flow_compiler::{Compiled, Rejected, diagnostic};
 
-use crate::conn::{Conn, Origin, Phase};
+use crate::conn::{Conn, Origin};
 use crate::control::view::Applied;
 use crate::engine::Engine;
 use crate::probe::Report;
@@ -56,26 +57,40 @@ impl<M: Memory> Engine<M> {
         let (ir, warnings) = match flow_compiler::compile(source) {
             Ok(Compiled { ir, warnings }) => (ir, warnings),
             Err(Rejected(found)) => {
-                return self.refuse(found.iter().map(|d| diagnostic::to_text(d, source)).collect());
+                return self.refuse(vec![diagnostic::to_text(&found, source)]);
             }
         };
-        let warnings = warnings.iter().map(|d| diagnostic::to_text(d, source)).collect();
+        let warnings = match warnings.as_slice() {
+            [] => Vec::new(),
+            some => vec![diagnostic::to_text(some, source)],
+        };
         match self.plan(ir) {
             Ok(plan) => {
                 let (changes, flows_ended) = self.carry_out(source.name.clone(), plan);
                 self.refused.clear();
                 self.applied += 1;
-                Applied { accepted: true, changes, flows_ended, diagnostics: warnings }
+                Applied {
+                    accepted: true,
+                    changes,
+                    flows_ended,
+                    diagnostics: warnings,
+                }
             }
-            Err(reasons) => {
-                self.refuse(reasons.into_iter().map(|r| format!("{}: {r}", source.name)).collect())
-            }
+            Err(reasons) => self.refuse(
+                reasons
+                    .into_iter()
+                    .map(|r| format!("{}: {r}", source.name))
+                    .collect(),
+            ),
         }
     }
 
     fn refuse(&mut self, diagnostics: Vec<String>) -> Applied {
         self.refused.clone_from(&diagnostics);
-        Applied { diagnostics, ..Applied::default() }
+        Applied {
+            diagnostics,
+            ..Applied::default()
+        }
     }
 
     /// Compares a configuration with the card and the driver; changes nothing.
@@ -88,10 +103,25 @@ impl<M: Memory> Engine<M> {
             Some(in_force) => in_force.ids.clone(),
             None => Ids::new(self.limits()),
         };
-        let lowered = lower(&ir, &mut ids, |target| self.watch.is_up(&ir, target))
-            .map_err(|exhausted| vec![exhausted.to_string()])?;
-        self.fits(&ir, &lowered.tables).map_err(|e| vec![e.to_string()])?;
+        let live = Live {
+            is_up: &|target| self.watch.is_up(&ir, target),
+            next_hop_mac: &|address| self.next_hop_mac(address),
+        };
+        let lowered =
+            lower(&ir, &mut ids, live).map_err(|exhausted| vec![exhausted.to_string()])?;
+        self.fits(&ir, &lowered.tables)
+            .map_err(|e| vec![e.to_string()])?;
         Ok(Plan { ir, lowered, ids })
+    }
+
+    /// The Ethernet address of a next hop that was found already.
+    fn next_hop_mac(&self, address: IpAddr) -> Option<MacAddr> {
+        let family = family_of(address);
+        let uplink = &self.in_force.as_ref()?.ir.uplink;
+        if uplink.link(family).next_hop != NextHop::Resolve(address) {
+            return None;
+        }
+        MacAddr::new(self.link.next_hop(family)?.mac()?).ok()
     }
 
     fn limits(&self) -> Limits {
@@ -110,7 +140,12 @@ impl<M: Memory> Engine<M> {
         let changes = self.write_changes(&lowered);
         let lost = self.reallocate(&ir);
         self.activate(&ir, &lowered);
-        self.in_force = Some(InForce { file, ir, lowered, ids });
+        self.in_force = Some(InForce {
+            file,
+            ir,
+            lowered,
+            ids,
+        });
         let ended = lost + self.end_flows_without_a_rule() + self.move_off_unhealthy();
         self.ring_doorbells();
         (changes, ended)
@@ -118,7 +153,10 @@ impl<M: Memory> Engine<M> {
 
     fn write_changes(&mut self, lowered: &Lowered) -> usize {
         let empty = Lowered::default();
-        let old = self.in_force.as_ref().map_or(&empty, |in_force| &in_force.lowered);
+        let old = self
+            .in_force
+            .as_ref()
+            .map_or(&empty, |in_force| &in_force.lowered);
         let changes = diff(&old.tables, &lowered.tables);
         for change in &changes {
             self.write(change);
@@ -154,7 +192,9 @@ impl<M: Memory> Engine<M> {
 
     /// Writes the selections anew after a change of health.
     fn reselect(&mut self) {
-        let Some(InForce { file, ir, .. }) = self.in_force.as_ref() else { return };
+        let Some(InForce { file, ir, .. }) = self.in_force.as_ref() else {
+            return;
+        };
         let (file, ir) = (file.clone(), ir.clone());
         match self.plan(ir) {
             Ok(plan) => {
@@ -175,7 +215,9 @@ impl<M: Memory> Engine<M> {
     /// UDP flows leave a backend that takes no new flows any more (L-PRB-14, A-09); on a Basic load
     /// balancer TCP flows end when no backend is left (PRB-10, A-08).
     fn move_off_unhealthy(&mut self) -> usize {
-        let Some(in_force) = self.in_force.as_ref() else { return 0 };
+        let Some(in_force) = self.in_force.as_ref() else {
+            return 0;
+        };
         let states = members(in_force, &self.watch);
         let leavers: std::collections::HashSet<_> = states
             .iter()
@@ -187,8 +229,13 @@ impl<M: Memory> Engine<M> {
             return 0;
         }
         self.end_flows(|engine, conn| {
-            let Origin::Inbound { rule, backend } = conn.origin else { return false };
-            let tracked = engine.active.rule(rule).is_some_and(|r| r.connection_tracking);
+            let Origin::Inbound { rule, backend } = conn.origin else {
+                return false;
+            };
+            let tracked = engine
+                .active
+                .rule(rule)
+                .is_some_and(|r| r.connection_tracking);
             let udp_leaves = conn.protocol == firmware_api::Protocol::Udp && !tracked;
             leavers.contains(&(rule, backend)) && udp_leaves
                 || conn.protocol == firmware_api::Protocol::Tcp && dead_rules.contains(&rule)
@@ -204,11 +251,6 @@ impl<M: Memory> Engine<M> {
             .filter(|(_, conn)| is_over(self, conn))
             .map(|(id, _)| id)
             .collect();
-        for id in &over {
-            if let Some(conn) = self.remove(*id) {
-                debug_assert!(conn.phase != Phase::Open || conn.last_active <= self.now);
-            }
-        }
-        over.len()
+        over.iter().filter(|id| self.remove(**id).is_some()).count()
     }
 }

@@ -3,24 +3,31 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use firmware_api::entry::port::PortConfig;
-use firmware_api::{Family, Memory, PortId, UPLINK_PORT};
-use flow_compiler::ir::{Ir, NextHop};
+use firmware_api::{Memory, PortId};
+use flow_compiler::ir::{Instance, Ir, NextHop};
 use flow_compiler::lower::Lowered;
 use flow_compiler::names::{RuleName, RuleRef};
 
 use super::outbound;
-use crate::engine::{Active, Engine, RuleFacts};
-use crate::link::{self, Link, LinkConfig, Vport};
+use crate::engine::{Engine, RuleFacts};
+use crate::link::{self, LinkConfig, Vport};
 
 impl<M: Memory> Engine<M> {
     /// Makes the facts of a configuration those in force.
     pub(super) fn activate(&mut self, ir: &Ir, lowered: &Lowered) {
         self.link.replace(self.now, &link_config(ir, lowered));
-        let mut ports = vec![None; lowered.tables.port.keys().last().map_or(0, |p| *p + 1).into()];
+        let mut ports = vec![
+            None;
+            lowered
+                .tables
+                .port
+                .keys()
+                .last()
+                .map_or(0, |p| *p + 1)
+                .into()
+        ];
         for (port, config) in &lowered.tables.port {
-            let config = self.active.with_known_peers(*port, *config, &self.link);
-            ports[usize::from(*port)] = Some(config);
+            ports[usize::from(*port)] = Some(*config);
         }
         let rules = self.rule_facts(ir, lowered);
         let active = &mut self.active;
@@ -28,7 +35,11 @@ impl<M: Memory> Engine<M> {
         active.rules = rules;
         active.outbound = outbound::facts(ir).collect();
         active.vports = vports(ir);
-        active.macs = ir.instances.iter().map(|i| (i.mac.octets(), i.vport)).collect();
+        active.macs = ir
+            .instances
+            .iter()
+            .map(|i| (i.mac.octets(), i.vport))
+            .collect();
         active.ours = public_addresses(ir).collect();
     }
 
@@ -37,7 +48,8 @@ impl<M: Memory> Engine<M> {
         let mut rules = vec![None; names.keys().last().map_or(0, |id| usize::from(*id) + 1)];
         for (id, name) in names {
             let mut facts = facts_of(ir, name, self.now);
-            if let (Some(before), false) = (self.active.rule(*id), self.selection_changed(*id, lowered))
+            if let (Some(before), false) =
+                (self.active.rule(*id), self.selection_changed(*id, lowered))
             {
                 facts.selection_changed_at = before.selection_changed_at;
             }
@@ -48,12 +60,18 @@ impl<M: Memory> Engine<M> {
 
     /// Whether any slot of the rule's selection names another backend than before.
     fn selection_changed(&self, rule: u16, lowered: &Lowered) -> bool {
-        let Some(in_force) = &self.in_force else { return true };
+        let Some(in_force) = &self.in_force else {
+            return true;
+        };
         let slots = |lowered: &Lowered| {
             let config = lowered.tables.rule.get(&rule)?;
             let end = config.selector_base + config.selector_size;
             let range = lowered.tables.selector.range(config.selector_base..end);
-            Some(range.map(|(slot, backend)| (slot - config.selector_base, *backend)).collect::<Vec<_>>())
+            Some(
+                range
+                    .map(|(slot, backend)| (slot - config.selector_base, *backend))
+                    .collect::<Vec<_>>(),
+            )
         };
         slots(&in_force.lowered) != slots(lowered)
     }
@@ -80,8 +98,13 @@ fn facts_of(ir: &Ir, name: &RuleName, now: u64) -> RuleFacts {
 }
 
 fn vports(ir: &Ir) -> HashMap<IpAddr, PortId> {
-    let own = |i: &'_ flow_compiler::ir::Instance| i.addresses.clone();
-    ir.instances.iter().flat_map(|i| own(i).into_iter().map(|a| (a, i.vport))).collect()
+    let of = |i: &Instance| {
+        i.addresses
+            .iter()
+            .map(|a| (*a, i.vport))
+            .collect::<Vec<_>>()
+    };
+    ir.instances.iter().flat_map(of).collect()
 }
 
 /// Frontends and 1:1 addresses that are reached from the uplink.
@@ -91,7 +114,11 @@ fn public_addresses(ir: &Ir) -> impl Iterator<Item = IpAddr> + '_ {
         .iter()
         .filter(|balancer| !balancer.internal)
         .flat_map(|balancer| balancer.frontends.iter().map(|f| f.address));
-    frontends.chain(ir.instances.iter().flat_map(|i| i.public_addresses.iter().copied()))
+    frontends.chain(
+        ir.instances
+            .iter()
+            .flat_map(|i| i.public_addresses.iter().copied()),
+    )
 }
 
 fn link_config(ir: &Ir, lowered: &Lowered) -> LinkConfig {
@@ -106,7 +133,9 @@ fn link_config(ir: &Ir, lowered: &Lowered) -> LinkConfig {
             next_hop_v4: next_hop(uplink.v4.next_hop, v4),
             next_hop_v6: next_hop(uplink.v6.next_hop, v6),
         },
-        answered: public_addresses(ir).filter(|address| seen.insert(*address)).collect(),
+        answered: public_addresses(ir)
+            .filter(|address| seen.insert(*address))
+            .collect(),
         vports: ir
             .instances
             .iter()
@@ -143,23 +172,5 @@ fn next_hop<A>(hop: NextHop, family: fn(IpAddr) -> Option<A>) -> Option<link::Ne
         NextHop::Static(mac) => Some(link::NextHop::Static(mac.octets())),
         NextHop::Resolve(address) => family(address).map(link::NextHop::Resolve),
         NextHop::None => None,
-    }
-}
-
-impl Active {
-    /// A port with the neighbours' Ethernet addresses that were learned; the compiler cannot know
-    /// those of next hops that have to be asked for.
-    pub(super) fn with_known_peers(
-        &self,
-        port: PortId,
-        mut config: PortConfig,
-        link: &Link,
-    ) -> PortConfig {
-        if port == UPLINK_PORT {
-            let known = |family| link.next_hop(family).and_then(|hop| hop.mac());
-            config.peer_mac_v4 = known(Family::V4).unwrap_or(config.peer_mac_v4);
-            config.peer_mac_v6 = known(Family::V6).unwrap_or(config.peer_mac_v6);
-        }
-        config
     }
 }

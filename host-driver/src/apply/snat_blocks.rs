@@ -22,7 +22,9 @@ impl<M: Memory> Engine<M> {
         let lost = self.end_lost_flows(&changes.lost);
         for block in &changes.revoked {
             let key = key(block);
-            self.tables.snat_block.remove(&self.device, SnatBlock::new(key, 0));
+            self.tables
+                .snat_block
+                .remove(&self.device, SnatBlock::new(key, 0));
         }
         self.grant(&changes);
         let late = self.snat.confirm(&changes.revoked);

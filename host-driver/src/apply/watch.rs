@@ -43,7 +43,11 @@ struct Watched {
 
 fn key(ir: &Ir, target: &ProbeTarget) -> TargetKey {
     let balancer = &ir.load_balancers[target.load_balancer.0];
-    (balancer.name.clone(), balancer.probes[target.probe.0].name.clone(), target.address)
+    (
+        balancer.name.clone(),
+        balancer.probes[target.probe.0].name.clone(),
+        target.address,
+    )
 }
 
 /// The probe as the prober takes it.
@@ -66,7 +70,10 @@ impl Watch {
     /// The probes of a configuration that this driver cannot ask, ready to print.
     pub(crate) fn unsupported(ir: &Ir) -> Vec<String> {
         let probes = ir.load_balancers.iter().flat_map(|balancer| {
-            balancer.probes.iter().map(move |probe| (&balancer.name, probe))
+            balancer
+                .probes
+                .iter()
+                .map(move |probe| (&balancer.name, probe))
         });
         probes
             .filter_map(|(balancer, probe)| {
@@ -95,7 +102,9 @@ impl Watch {
             };
             self.targets.insert(key, watched);
         }
-        self.changes.remove.extend(old.into_values().map(|watched| watched.id));
+        self.changes
+            .remove
+            .extend(old.into_values().map(|watched| watched.id));
     }
 
     fn begin(
@@ -105,7 +114,9 @@ impl Watch {
         spec: health::Probe,
         former: Option<Watched>,
     ) -> Watched {
-        let up = former.as_ref().is_some_and(|f| f.state.health() == Health::Up);
+        let up = former
+            .as_ref()
+            .is_some_and(|f| f.state.health() == Health::Up);
         let assumed = former.as_ref().is_some_and(|f| f.assumed);
         self.changes.remove.extend(former.map(|f| f.id));
         let id = TargetId(self.next_id);
@@ -117,14 +128,26 @@ impl Watch {
         } else {
             Target::new(&spec, hold_down)
         };
-        Watched { id, spec, state, assumed }
+        Watched {
+            id,
+            spec,
+            state,
+            assumed,
+        }
     }
 
     /// Takes an answer; true when somebody's health changed.
     pub(crate) fn observe(&mut self, id: TargetId, at: u64, outcome: Outcome) -> bool {
-        let found = self.targets.iter_mut().find(|(_, watched)| watched.id == id);
-        let Some(((balancer, probe, address), watched)) = found else { return false };
-        let Some(transition) = watched.state.observe(at, outcome) else { return false };
+        let found = self
+            .targets
+            .iter_mut()
+            .find(|(_, watched)| watched.id == id);
+        let Some(((balancer, probe, address), watched)) = found else {
+            return false;
+        };
+        let Some(transition) = watched.state.observe(at, outcome) else {
+            return false;
+        };
         tracing::info!(
             %address,
             probe = format_args!("{balancer}/{probe}"),
@@ -139,7 +162,11 @@ impl Watch {
     pub(crate) fn tick(&mut self, now: u64) -> bool {
         let mut changed = false;
         for watched in self.targets.values_mut() {
-            if watched.state.deadline().is_some_and(|deadline| deadline <= now) {
+            if watched
+                .state
+                .deadline()
+                .is_some_and(|deadline| deadline <= now)
+            {
                 changed |= watched.state.tick(now).is_some();
             }
         }
@@ -155,7 +182,8 @@ impl Watch {
 
     /// Whether the probe finds the target up.
     pub(crate) fn is_up(&self, ir: &Ir, target: &ProbeTarget) -> bool {
-        self.find(ir, target).is_some_and(|w| w.assumed || w.state.health() == Health::Up)
+        self.find(ir, target)
+            .is_some_and(|w| w.assumed || w.state.health() == Health::Up)
     }
 
     /// What is known of a target.

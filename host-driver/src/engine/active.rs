@@ -29,7 +29,11 @@ pub struct RuleFacts {
 impl RuleFacts {
     /// Milliseconds without a packet after which a flow of the rule ends (A-26, IDLE-08).
     pub fn idle_timeout(&self, protocol: Protocol) -> u32 {
-        if protocol == Protocol::Tcp { self.idle_timeout } else { DEFAULT_IDLE_TIMEOUT }
+        if protocol == Protocol::Tcp {
+            self.idle_timeout
+        } else {
+            DEFAULT_IDLE_TIMEOUT
+        }
     }
 }
 
@@ -44,7 +48,10 @@ pub struct OutboundFacts {
 
 impl Default for OutboundFacts {
     fn default() -> Self {
-        Self { idle_timeout: DEFAULT_IDLE_TIMEOUT, reset_on_idle: false }
+        Self {
+            idle_timeout: DEFAULT_IDLE_TIMEOUT,
+            reset_on_idle: false,
+        }
     }
 }
 
@@ -79,12 +86,18 @@ pub(crate) struct FlowCounts {
 impl FlowCounts {
     /// Flows of a rule.
     pub(crate) fn rule(&self, rule: RuleId) -> FlowCount {
-        self.rules.get(usize::from(rule)).copied().unwrap_or_default()
+        self.rules
+            .get(usize::from(rule))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Flows of a rule on one backend.
     pub(crate) fn member(&self, rule: RuleId, backend: BackendId) -> FlowCount {
-        self.members.get(&(rule, backend)).copied().unwrap_or_default()
+        self.members
+            .get(&(rule, backend))
+            .copied()
+            .unwrap_or_default()
     }
 
     fn each(&mut self, conn: &Conn, change: impl Fn(&mut FlowCount)) {
@@ -112,8 +125,15 @@ impl Active {
 
     /// The way out of the instance behind a vport, for flows from that address.
     pub fn outbound(&self, vport: PortId, from: IpAddr, protocol: Protocol) -> OutboundFacts {
-        let family = if from.is_ipv4() { Family::V4 } else { Family::V6 };
-        self.outbound.get(&(vport, family, protocol)).copied().unwrap_or_default()
+        let family = if from.is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        self.outbound
+            .get(&(vport, family, protocol))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The vport of the instance that has the address.
@@ -144,7 +164,9 @@ impl Active {
 
     /// Notes a neighbour's Ethernet address; true when it is news.
     pub(crate) fn set_peer_mac(&mut self, port: PortId, family: Family, mac: Mac) -> bool {
-        let Some(Some(config)) = self.ports.get_mut(usize::from(port)) else { return false };
+        let Some(Some(config)) = self.ports.get_mut(usize::from(port)) else {
+            return false;
+        };
         let peer = match family {
             Family::V4 => &mut config.peer_mac_v4,
             Family::V6 => &mut config.peer_mac_v6,

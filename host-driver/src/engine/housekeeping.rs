@@ -35,6 +35,7 @@ impl<M: Memory> Engine<M> {
             self.look_at_counters();
             self.housekeeping.counters_at = self.now + COUNTERS_PERIOD;
         }
+        self.tick_health();
         self.send_neighbor_requests();
     }
 
@@ -48,7 +49,10 @@ impl<M: Memory> Engine<M> {
                 "the punt ring was full: learn records lost"
             );
             self.learns_lost_at = Some(self.now);
-        } else if self.learns_lost_at.is_some_and(|at| self.now > at + super::LOSS_WINDOW) {
+        } else if self
+            .learns_lost_at
+            .is_some_and(|at| self.now > at + super::LOSS_WINDOW)
+        {
             self.learns_lost_at = None;
         }
         self.housekeeping.learns_lost = lost;

@@ -29,7 +29,12 @@ impl Tables {
         protocol: Protocol,
         port: u16,
     ) -> Option<FrontendAction> {
-        let key = FrontendKey { zone, destination, protocol, port };
+        let key = FrontendKey {
+            zone,
+            destination,
+            protocol,
+            port,
+        };
         let like = FrontendV4::new(key, FrontendAction::Balance(0));
         Some(self.frontend_v4.get(like)?.action())
     }
@@ -41,7 +46,12 @@ impl Tables {
         protocol: Protocol,
         port: u16,
     ) -> Option<FrontendAction> {
-        let key = FrontendKey { zone, destination, protocol, port };
+        let key = FrontendKey {
+            zone,
+            destination,
+            protocol,
+            port,
+        };
         let like = FrontendV6::new(key, FrontendAction::Balance(0));
         Some(self.frontend_v6.get(like)?.action())
     }
@@ -51,7 +61,10 @@ impl<M: Memory> Engine<M> {
     /// The rule and backend that a new flow of this packet would get.
     pub(crate) fn select(&self, packet: &Packet<'_>) -> Option<(RuleId, BackendId)> {
         let protocol = packet.headers.protocol;
-        let rule = match self.tables.frontend(packet.zone(), packet.destination, protocol)? {
+        let rule = match self
+            .tables
+            .frontend(packet.zone(), packet.destination, protocol)?
+        {
             FrontendAction::PortForward(backend, rule) => return Some((rule, backend)),
             FrontendAction::Balance(rule) => rule,
         };

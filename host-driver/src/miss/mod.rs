@@ -71,7 +71,10 @@ impl<M: Memory> Engine<M> {
 
     fn parse_punt<'a>(&self, punt: &'a Punt, frame: &'a [u8]) -> Option<Packet<'a>> {
         let known = punt.ingress == EGRESS_RECIRCULATE
-            || self.active.port(punt.ingress).is_some_and(|p| p.kind != PortKind::Off);
+            || self
+                .active
+                .port(punt.ingress)
+                .is_some_and(|p| p.kind != PortKind::Off);
         let headers = if punt.reason.is_copy() {
             parse_headers(frame, punt.length.into()).ok()?
         } else {
@@ -91,7 +94,10 @@ impl<M: Memory> Engine<M> {
             PuntReason::Learn => self.on_learn(packet),
             PuntReason::Midflow => self.on_midflow(packet),
             PuntReason::SnatMiss => self.on_snat_miss(packet),
-            PuntReason::Teardown => self.on_teardown(packet),
+            PuntReason::Teardown => {
+                self.on_teardown(packet);
+                Ok(())
+            }
             PuntReason::Neighbor => self.on_neighbor(packet),
             PuntReason::IcmpError => self.on_icmp_error(packet),
             PuntReason::Echo => Err(Refusal::Unsupported),

@@ -40,7 +40,11 @@ impl<M: Memory> Engine<M> {
             protocol: packet.headers.protocol,
             zone: packet.zone(),
             initiator_egress: packet.punt.ingress,
-            responder_egress: if ours { EGRESS_RECIRCULATE } else { UPLINK_PORT },
+            responder_egress: if ours {
+                EGRESS_RECIRCULATE
+            } else {
+                UPLINK_PORT
+            },
             initial_seq: packet.headers.tcp_seq,
             phase: Phase::Open,
             idle_timeout: facts.idle_timeout,

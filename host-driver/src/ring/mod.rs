@@ -3,5 +3,8 @@
 mod inject;
 mod punt;
 
+#[cfg(test)]
+mod tests;
+
 pub use inject::{InjectError, InjectRing};
 pub use punt::{PuntBatch, PuntRing, PuntStats};

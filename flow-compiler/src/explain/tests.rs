@@ -1,0 +1,1 @@
+//! Walks by hand.
