@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hw_sim::bars::BarsError;
 use hw_sim::config::ConfigError;
 
-use super::boundary::StartError;
+use crate::engine::StartError;
 use crate::control::socket::SocketError;
 use crate::device::DeviceError;
 

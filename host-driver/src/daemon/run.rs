@@ -12,7 +12,6 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::boundary::{Engine, Options};
 use super::card::{CardThread, DeviceKind, embedded};
 use super::error::RunError;
 use super::log::RateLimit;
@@ -21,6 +20,7 @@ use super::watch::Watch;
 use crate::control::socket::ControlSocket;
 use crate::control::{Answer, Ask, Question, server};
 use crate::device::{Device, open_pci, open_shm, random_hash_key};
+use crate::engine::{Engine, Options};
 use crate::probe::{Clock, Prober, Sources};
 
 /// How long a card may take for its reset.
@@ -162,15 +162,14 @@ impl Daemon<'_> {
     ) -> Result<Engine<M>, RunError> {
         let hash_key = random_hash_key().map_err(RunError::io("random numbers"))?;
         let deadline = Instant::now() + RESET_PATIENCE;
-        let options = Options {
-            hash_key,
-            device: self.settings.device.to_string(),
-        };
+        let mut options = Options::new(self.settings.device.to_string(), hash_key);
+        // The card's clock runs as fast as the driver's, but the machine does not.
+        options.heartbeat_timeout *= self.settings.time_scale.get();
         let wait = || {
             thread::sleep(Duration::from_millis(1));
             Instant::now() < deadline
         };
-        let engine = Engine::start(device, source, self.clock.now_ms(), options, wait)?;
+        let engine = Engine::start(device, &source, self.clock.now_ms(), options, wait)?;
         tracing::info!(
             device = %self.settings.device,
             config = %self.settings.config.display(),
