@@ -63,7 +63,8 @@ impl Geometry {
         let fits = if ways == 0 {
             stash == 0
         } else {
-            ways <= 16 && rows.is_power_of_two()
+            let slots = rows as u64 * ways as u64 + stash as u64;
+            ways <= 16 && rows.is_power_of_two() && slots <= u32::MAX as u64
         };
         if register >> 56 != 0 || rows == 0 || rows > 1 << 28 || !fits {
             return None;
@@ -127,6 +128,7 @@ mod tests {
         fn nothing_trusted_a_decoded_geometry_is_sane(register: u64) {
             if let Some(g) = Geometry::decode(register) {
                 prop_assert!(g.rows > 0 && g.rows <= 1 << 28 && g.ways <= 16);
+                prop_assert!(g.slots() >= g.rows);
             }
         }
 
@@ -135,6 +137,13 @@ mod tests {
             let [a, b] = Geometry::exact(1 << log, 8, 0).buckets(hash);
             prop_assert!(a != b && a < 1 << log && b < 1 << log);
         }
+    }
+
+    #[test]
+    fn nothing_trusted_more_slots_than_numbers_are_refused() {
+        let register = |ways: u64| 1 << 28 | ways << 32;
+        assert!(Geometry::decode(register(15)).is_some());
+        assert_eq!(Geometry::decode(register(16)), None);
     }
 
     #[test]

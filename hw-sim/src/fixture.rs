@@ -1,6 +1,5 @@
 //! What tests need around a card: a small one, a driver's hand in its tables, and frames.
 
-#![allow(dead_code)]
 use std::net::IpAddr;
 
 use firmware_api::control;
@@ -218,15 +217,18 @@ impl Writer<'_> {
         }
     }
 
+    /// Writes an entry that is a single word.
+    fn word<E: Entry<1>>(&self, row: u32, entry: E) {
+        let [word] = entry.to_words();
+        self.bar2.store64(self.slot::<1, E>(row), word);
+    }
+
     pub(crate) fn rule(&self, id: RuleId, config: RuleConfig) {
-        self.write::<1, Rule>(id.into(), Rule::new(config));
+        self.word(id.into(), Rule::new(config));
     }
 
     pub(crate) fn selector(&self, slot: u32, backend: Option<BackendId>) {
-        self.write::<1, Selector>(slot, Selector::new(backend));
-        if backend.is_none() {
-            self.clear::<1, Selector>(slot);
-        }
+        self.word(slot, Selector::new(backend));
     }
 
     pub(crate) fn backend(&self, id: BackendId, address: IpAddr, port: u16, egress: PortId) {

@@ -38,14 +38,20 @@ impl Flows {
 impl<M: Memory> Engine<M> {
     /// Installs both entries of a flow.
     pub(crate) fn install(&mut self, conn: Conn) -> Result<(), Refusal> {
-        let id = self.flows.records.next_id().map_err(|_| Refusal::FlowIdsExhausted)?;
+        let id = self
+            .flows
+            .records
+            .next_id()
+            .map_err(|_| Refusal::FlowIdsExhausted)?;
         let (forward, reverse) = (conn.forward(id), conn.reverse(id));
         let entry = |(key, action)| FlowEntry::new(key, action).ok_or(Refusal::Unparsed);
         let pair = (entry(forward)?, entry(reverse)?);
-        self.tables.install_pair(&self.device, pair.0, pair.1).map_err(|e| match e {
-            InsertError::Present { .. } => Refusal::KeyInUse,
-            InsertError::Full(_) => Refusal::TableFull,
-        })?;
+        self.tables
+            .install_pair(&self.device, pair.0, pair.1)
+            .map_err(|e| match e {
+                InsertError::Present { .. } => Refusal::KeyInUse,
+                InsertError::Full(_) => Refusal::TableFull,
+            })?;
         self.flows.tombstones.exhume(&forward.0);
         self.flows.tombstones.exhume(&reverse.0);
         self.flows.wheel.set(id, conn.deadline());
@@ -69,7 +75,9 @@ impl<M: Memory> Engine<M> {
     }
 
     fn release_port(&mut self, conn: &Conn) {
-        let Some(protocol) = snat_protocol(conn.protocol) else { return };
+        let Some(protocol) = snat_protocol(conn.protocol) else {
+            return;
+        };
         let flow = Flow {
             instance: InstanceId(conn.initiator_egress.into()),
             protocol,

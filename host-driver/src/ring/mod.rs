@@ -1,0 +1,10 @@
+//! The packet rings: punts from the card, packets back to it.
+
+mod inject;
+mod punt;
+
+#[cfg(test)]
+mod tests;
+
+pub use inject::{InjectError, InjectRing};
+pub use punt::{PuntBatch, PuntRing, PuntStats};
