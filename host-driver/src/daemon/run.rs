@@ -101,8 +101,7 @@ impl Daemon<'_> {
     where
         M: Memory + Send + 'static,
     {
-        let text = source.text.clone();
-        let engine = self.start_engine(device, source)?;
+        let engine = self.start_engine(device, &source)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -136,7 +135,7 @@ impl Daemon<'_> {
             let asker = sender.clone();
             let ask = move |ask| asker.send(Event::Ask(ask)).is_ok();
             let prober = prober.run();
-            let watch = self.watch(text, &sender);
+            let watch = self.watch(source.text, &sender);
             let background = async { tokio::join!(forward, prober, watch, self.tell_left_out()) };
             tokio::select! {
                 served = server::serve(&self.socket, ask) => {
@@ -158,7 +157,7 @@ impl Daemon<'_> {
     fn start_engine<M: Memory>(
         &self,
         device: Device<M>,
-        source: Source,
+        source: &Source,
     ) -> Result<Engine<M>, RunError> {
         let hash_key = random_hash_key().map_err(RunError::io("random numbers"))?;
         let deadline = Instant::now() + RESET_PATIENCE;

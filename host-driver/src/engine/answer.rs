@@ -303,7 +303,8 @@ impl<M: Memory> Engine<M> {
 
     /// The addresses of the instance on a vport.
     pub fn addresses_of(&self, vport: PortId) -> Vec<IpAddr> {
-        self.instance_on(vport).map_or_else(Vec::new, |instance| instance.addresses.clone())
+        self.instance_on(vport)
+            .map_or_else(Vec::new, |instance| instance.addresses.clone())
     }
 
     /// The vport of the instance that has the Ethernet address.

@@ -133,10 +133,13 @@ impl Bench {
         Ok((packets, senders))
     }
 
+    /// Members whose instance sends in the capture are up; no other is asked.
     fn assume_healthy(&mut self, senders: &Senders) {
-        let alive: BTreeSet<IpAddr> = senders
-            .vports()
-            .flat_map(|vport| self.engine.addresses_of(vport))
+        let in_force = self.engine.in_force.as_ref();
+        let instances = in_force.iter().flat_map(|in_force| &in_force.ir.instances);
+        let alive: BTreeSet<IpAddr> = instances
+            .filter(|instance| senders.have(instance.vport))
+            .flat_map(|instance| instance.addresses.clone())
             .collect();
         self.engine
             .assume_healthy(|address| alive.contains(&address));
