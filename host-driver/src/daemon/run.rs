@@ -168,7 +168,7 @@ impl Daemon<'_> {
             thread::sleep(Duration::from_millis(1));
             Instant::now() < deadline
         };
-        let engine = Engine::start(device, &source, self.clock.now_ms(), options, wait)?;
+        let engine = Engine::start(device, source, self.clock.now_ms(), options, wait)?;
         tracing::info!(
             device = %self.settings.device,
             config = %self.settings.config.display(),
