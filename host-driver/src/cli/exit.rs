@@ -31,7 +31,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(exit: Exit, message: impl ToString) -> Self {
+    pub(super) fn new(exit: Exit, message: impl std::fmt::Display) -> Self {
         Self {
             exit,
             message: message.to_string(),

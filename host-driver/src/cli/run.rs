@@ -3,8 +3,8 @@
 use super::arguments::{Format, Run};
 use super::exit::{Exit, Failure};
 use super::print;
-use crate::daemon::boundary::StartError;
 use crate::daemon::{self, DeviceKind, RunError, log};
+use crate::engine::StartError;
 use crate::probe::Sources;
 use crate::replay::{self, ReplayError};
 

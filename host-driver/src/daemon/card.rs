@@ -61,6 +61,7 @@ pub fn embedded(flows: Option<u32>) -> Result<(Card, Device<Shared<SimMemory>>),
         ports: MAX_PORTS,
         ..default
     };
+    config.validate()?;
     let bars = Bars::anonymous(&config)?;
     let card = Card::new(bars.clone(), &config)?;
     let device = Device::open(Shared(bars.bar0), Shared(bars.bar2), Shared(bars.rings))?;
@@ -96,12 +97,11 @@ impl CardThread {
                 } else {
                     0
                 };
-                match idle {
-                    0..SPINS => std::hint::spin_loop(),
-                    _ => {
-                        idle = SPINS;
-                        thread::sleep(NAP);
-                    }
+                if idle < SPINS {
+                    std::hint::spin_loop();
+                } else {
+                    idle = SPINS;
+                    thread::sleep(NAP);
                 }
             }
         };

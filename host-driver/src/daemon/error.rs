@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use hw_sim::bars::BarsError;
 use hw_sim::config::ConfigError;
 
-use super::boundary::StartError;
 use crate::control::socket::SocketError;
 use crate::device::DeviceError;
+use crate::engine::StartError;
 
 /// Why a driver does not run, or stopped running.
 #[derive(Debug, thiserror::Error)]

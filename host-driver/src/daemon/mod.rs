@@ -9,7 +9,6 @@
 //!                 prober ◄── targets to probe ──────┘
 //! ```
 
-pub mod boundary;
 pub mod card;
 pub mod error;
 pub mod log;

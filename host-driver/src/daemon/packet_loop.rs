@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use firmware_api::Memory;
 
-use super::boundary::Engine;
 use crate::control::{Ask, Question};
+use crate::engine::Engine;
 use crate::probe::{Clock, Report, Targets};
 
 /// Steps without work before the thread sleeps.
@@ -66,7 +66,7 @@ impl<M: Memory> PacketLoop<M> {
 
     fn answer(&mut self, ask: Ask) {
         let changes = matches!(ask.question, Question::Apply { .. });
-        let answer = self.engine.answer(ask.question);
+        let answer = self.engine.answer(&ask.question);
         if changes {
             self.change_probes();
         }

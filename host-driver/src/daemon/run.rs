@@ -12,7 +12,6 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::boundary::{Engine, Options};
 use super::card::{CardThread, DeviceKind, embedded};
 use super::error::RunError;
 use super::log::RateLimit;
@@ -21,6 +20,7 @@ use super::watch::Watch;
 use crate::control::socket::ControlSocket;
 use crate::control::{Answer, Ask, Question, server};
 use crate::device::{Device, open_pci, open_shm, random_hash_key};
+use crate::engine::{Engine, Options};
 use crate::probe::{Clock, Prober, Sources};
 
 /// How long a card may take for its reset.
@@ -101,8 +101,7 @@ impl Daemon<'_> {
     where
         M: Memory + Send + 'static,
     {
-        let text = source.text.clone();
-        let engine = self.start_engine(device, source)?;
+        let engine = self.start_engine(device, &source)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -136,7 +135,7 @@ impl Daemon<'_> {
             let asker = sender.clone();
             let ask = move |ask| asker.send(Event::Ask(ask)).is_ok();
             let prober = prober.run();
-            let watch = self.watch(text, &sender);
+            let watch = self.watch(source.text, &sender);
             let background = async { tokio::join!(forward, prober, watch, self.tell_left_out()) };
             tokio::select! {
                 served = server::serve(&self.socket, ask) => {
@@ -158,14 +157,13 @@ impl Daemon<'_> {
     fn start_engine<M: Memory>(
         &self,
         device: Device<M>,
-        source: Source,
+        source: &Source,
     ) -> Result<Engine<M>, RunError> {
         let hash_key = random_hash_key().map_err(RunError::io("random numbers"))?;
         let deadline = Instant::now() + RESET_PATIENCE;
-        let options = Options {
-            hash_key,
-            device: self.settings.device.to_string(),
-        };
+        let mut options = Options::new(self.settings.device.to_string(), hash_key);
+        // The card's clock runs as fast as the driver's, but the machine does not.
+        options.heartbeat_timeout *= self.settings.time_scale.get();
         let wait = || {
             thread::sleep(Duration::from_millis(1));
             Instant::now() < deadline

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The longest step of the clock.
 const STEP: Duration = Duration::from_millis(100);
 /// A longer pause is shortened to this: every flow, port and timer has run out long before.
-const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(6);
 
 /// The clock of a replay.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ impl VirtualClock {
         let pause = at.saturating_sub(self.timestamp());
         let skipped = pause.saturating_sub(LONGEST_PAUSE);
         self.origin += skipped;
-        pause - skipped
+        pause.min(LONGEST_PAUSE)
     }
 
     /// Goes one step of at most 100 ms toward `end`; false when it is there.

@@ -31,9 +31,9 @@ impl Senders {
         }
     }
 
-    /// The vports, in their order.
-    pub(super) fn vports(&self) -> impl Iterator<Item = PortId> + '_ {
-        self.0.iter().copied()
+    /// Whether frames come from the vport.
+    pub(super) fn have(&self, vport: PortId) -> bool {
+        self.0.contains(&vport)
     }
 }
 
@@ -65,6 +65,7 @@ mod tests {
             senders.see(&from([2, 0, 0, 0, 0, last]), vport_of_mac);
             senders.see(&from([4, 0, 0, 0, 0, last]), vport_of_mac);
         }
-        assert_eq!(senders.vports().collect::<Vec<_>>(), [3, 7]);
+        assert!(senders.have(3) && senders.have(7));
+        assert!(!senders.have(UPLINK_PORT) && !senders.have(4));
     }
 }

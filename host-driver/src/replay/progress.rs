@@ -24,7 +24,7 @@ impl Progress {
 
     /// That many packets are done.
     pub(super) fn at(&self, packets: u64) {
-        if packets % STRIDE == 0 {
+        if packets.is_multiple_of(STRIDE) {
             self.0.set_position(packets);
         }
     }

@@ -18,10 +18,10 @@ use super::output::Output;
 use super::progress::Progress;
 use super::summary::{AccessCount, Findings, Summary};
 use crate::control::{Answer, Question};
-use crate::daemon::boundary::{Engine, Options};
 use crate::daemon::card::embedded;
 use crate::daemon::{DeviceKind, RunError};
 use crate::device::Shared;
+use crate::engine::{Engine, Options};
 
 /// A secret that is none, so that a replay is the same each time.
 const HASH_KEY: HashKey = HashKey(0x6865_6164_6761_7465, 0x7265_706c_6179_6564);
@@ -62,7 +62,7 @@ pub fn replay(settings: &Settings) -> Result<Replayed, ReplayError> {
         path: settings.config.clone(),
         error,
     })?;
-    let mut bench = Bench::start(source, settings)?;
+    let mut bench = Bench::start(&source, settings)?;
     let (packets, senders) = bench.scan(&settings.capture)?;
     bench.assume_healthy(&senders);
     bench.settle()?;
@@ -87,13 +87,10 @@ struct Bench {
 }
 
 impl Bench {
-    fn start(source: Source, settings: &Settings) -> Result<Self, ReplayError> {
+    fn start(source: &Source, settings: &Settings) -> Result<Self, ReplayError> {
         let (mut card, device) = embedded(settings.flows)?;
         let mut ports = MemoryPorts::new(firmware_api::MAX_PORTS);
-        let options = Options {
-            hash_key: HASH_KEY,
-            device: DeviceKind::Sim.to_string(),
-        };
+        let options = Options::new(DeviceKind::Sim.to_string(), HASH_KEY);
         let mut rounds = 0;
         let wait = || {
             card.poll(0, &mut ports);
@@ -136,10 +133,13 @@ impl Bench {
         Ok((packets, senders))
     }
 
+    /// Members whose instance sends in the capture are up; no other is asked.
     fn assume_healthy(&mut self, senders: &Senders) {
-        let alive: BTreeSet<IpAddr> = senders
-            .vports()
-            .flat_map(|vport| self.engine.addresses_of(vport))
+        let in_force = self.engine.in_force.as_ref();
+        let instances = in_force.iter().flat_map(|in_force| &in_force.ir.instances);
+        let alive: BTreeSet<IpAddr> = instances
+            .filter(|instance| senders.have(instance.vport))
+            .flat_map(|instance| instance.addresses.clone())
             .collect();
         self.engine
             .assume_healthy(|address| alive.contains(&address));
@@ -244,7 +244,7 @@ impl Bench {
             Question::Backends,
             Question::Snat,
         ] {
-            match self.engine.answer(question) {
+            match self.engine.answer(&question) {
                 Answer::Status(status) => findings.status = *status,
                 Answer::Counters(counters) => findings.counters = counters,
                 Answer::Rules(rules) => findings.rules = rules,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::summary::{AccessCount, PacketCounts, Summary};
 use crate::control::text::{Table, count, duration, heading, nouns, rate, reasons, tables};
-use crate::control::view::{Backend, Rule, Snat};
+use crate::control::view::{Backend, Snat};
 
 /// Indent of everything under a heading.
 const INDENT: usize = 2;
@@ -18,20 +18,14 @@ pub fn render(summary: &Summary) -> String {
         }
     };
     section("Packets", packets(&summary.packets));
-    section(
-        "Dropped",
-        reasons(&summary.drops).map_or_else(String::new, indented),
-    );
+    section("Dropped", indented(&reasons(&summary.drops)));
     section(
         "Given up by the driver",
-        reasons(&summary.refusals).map_or_else(String::new, indented),
+        indented(&reasons(&summary.refusals)),
     );
     section("Connections", connections(summary));
     section("SNAT ports", snat(&summary.snat));
-    section(
-        "Tables",
-        tables(&summary.tables).map_or_else(String::new, indented),
-    );
+    section("Tables", indented(&tables(&summary.tables)));
     section("Accesses to the card", accesses(summary));
     if let Some(output) = &summary.output {
         let _ = writeln!(out, "\nWhat left the card is in {}.", output.display());
@@ -39,8 +33,12 @@ pub fn render(summary: &Summary) -> String {
     out
 }
 
-fn indented(table: Table) -> String {
-    table.indented(INDENT)
+fn indented(table: &Table) -> String {
+    if table.is_empty() {
+        String::new()
+    } else {
+        table.indented(INDENT)
+    }
 }
 
 fn opening(summary: &Summary) -> String {
@@ -102,32 +100,27 @@ fn connections(summary: &Summary) -> String {
             .backends
             .iter()
             .filter(|backend| backend.rule == rule.name);
-        let mut is_first = true;
+        let frontend = format!("{} {}", rule.protocol, rule.frontend);
+        let mut rows = 0;
         for backend in of_rule {
-            let [name, frontend] = if is_first {
-                names(rule)
-            } else {
-                Default::default()
-            };
             table.row([
-                name,
-                frontend,
+                rule.name.clone(),
+                frontend.clone(),
                 count(backend.flows_total),
                 backend.instance.clone(),
                 backend.address.clone(),
                 backend.health.clone(),
             ]);
             table.mark(5, is_down(backend));
-            is_first = false;
+            rows += 1;
         }
-        if is_first {
-            let [name, frontend] = names(rule);
-            let total = count(rule.flows_total);
+        if rows == 0 {
+            let (total, target) = (count(rule.flows_total), rule.target.clone());
             table.row([
-                name,
+                rule.name.clone(),
                 frontend,
                 total,
-                rule.target.clone(),
+                target,
                 String::new(),
                 String::new(),
             ]);
@@ -135,11 +128,7 @@ fn connections(summary: &Summary) -> String {
     }
     let inbound: u64 = summary.rules.iter().map(|rule| rule.flows_total).sum();
     let others = summary.connections.saturating_sub(inbound);
-    let mut out = if table.is_empty() {
-        String::new()
-    } else {
-        indented(table)
-    };
+    let mut out = indented(&table);
     if others > 0 {
         let _ = writeln!(
             out,
@@ -149,13 +138,6 @@ fn connections(summary: &Summary) -> String {
         );
     }
     out
-}
-
-fn names(rule: &Rule) -> [String; 2] {
-    [
-        rule.name.clone(),
-        format!("{} {}", rule.protocol, rule.frontend),
-    ]
 }
 
 fn is_down(backend: &Backend) -> bool {
@@ -183,11 +165,7 @@ fn snat(rows: &[Snat]) -> String {
         ]);
         table.mark(4, row.failed > 0);
     }
-    if table.is_empty() {
-        String::new()
-    } else {
-        indented(table)
-    }
+    indented(&table)
 }
 
 fn accesses(summary: &Summary) -> String {
@@ -201,20 +179,17 @@ fn accesses(summary: &Summary) -> String {
         ]);
     };
     let accesses = &summary.accesses;
-    row("start: tables, rings", &accesses.start);
-    row("packets", &accesses.packets);
+    row("start: tables and rings", &accesses.start);
     row("time: heartbeat, counters, aging", &accesses.time);
+    row("packets", &accesses.packets);
     let per_connection = |n| rate(n, summary.connections);
     table.row([
-        format!(
-            "packets, each of {}",
-            nouns(summary.connections, "connection")
-        ),
+        format!("  each of {}", nouns(summary.connections, "connection")),
         per_connection(accesses.packets.reads),
         per_connection(accesses.packets.writes),
         per_connection(accesses.packets.bytes_written),
     ]);
-    indented(table)
+    indented(&table)
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ pub fn counters(counters: &Counters) -> String {
         ("Lost on the way to the driver", &counters.punts_lost),
         ("Given up by the driver", &counters.refusals),
     ] {
-        if let Some(table) = reasons(list) {
+        let table = reasons(list);
+        if !table.is_empty() {
             let _ = write!(out, "\n{}{table}", heading(title));
         }
     }
@@ -42,7 +43,7 @@ fn packets(packets: &Packets) -> Facts {
 }
 
 /// The reasons that occurred, most frequent first, with what they mean.
-pub fn reasons(list: &[Counter]) -> Option<Table> {
+pub fn reasons(list: &[Counter]) -> Table {
     let mut seen: Vec<_> = list.iter().filter(|counter| counter.count > 0).collect();
     seen.sort_by(|a, b| b.count.cmp(&a.count).then(a.reason.cmp(&b.reason)));
     let mut table = Table::new([">COUNT", "REASON", "MEANING"]);
@@ -50,5 +51,5 @@ pub fn reasons(list: &[Counter]) -> Option<Table> {
         let meaning = meaning(&counter.reason).to_owned();
         table.row([count(counter.count), counter.reason.clone(), meaning]);
     }
-    (!table.is_empty()).then_some(table)
+    table
 }

@@ -14,7 +14,7 @@ mod tests;
 
 pub use counters::{counters, reasons};
 pub use explain::{applied, explanation};
-pub use number::{count, duration, nouns, rate};
+pub use number::{count, duration, nouns, percent, rate};
 pub use reason::meaning;
 pub use rows::{backends, flows, rules, snat};
 pub use status::{status, tables};

@@ -5,7 +5,7 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -40,10 +40,19 @@ pub fn duration(millis: u64) -> String {
 
 /// A ratio with one decimal, `-` without a denominator.
 pub fn rate(part: u64, of: u64) -> String {
-    if of == 0 {
-        "-".into()
-    } else {
-        format!("{:.1}", part as f64 / of as f64)
+    let Some(tenths) = (u128::from(part) * 10 + u128::from(of / 2)).checked_div(of.into()) else {
+        return "-".into();
+    };
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// A part of a whole, `<0.1 %` when it is next to nothing.
+pub fn percent(part: u64, of: u64) -> String {
+    let hundredfold = part.saturating_mul(100);
+    match part {
+        0 => "0 %".into(),
+        _ if hundredfold.saturating_mul(10) < of => "<0.1 %".into(),
+        _ => format!("{} %", rate(hundredfold, of)),
     }
 }
 
@@ -63,7 +72,9 @@ mod tests {
             [nouns(1, "rule"), nouns(2_000, "rule")],
             ["1 rule", "2,000 rules"]
         );
-        assert_eq!([rate(7, 2), rate(7, 0)], ["3.5", "-"]);
+        assert_eq!([rate(7, 2), rate(2, 3), rate(7, 0)], ["3.5", "0.7", "-"]);
+        let shown = [(0, 9), (1, 9_000), (1, 8), (9, 9)].map(|(part, of)| percent(part, of));
+        assert_eq!(shown, ["0 %", "<0.1 %", "12.5 %", "100.0 %"]);
     }
 
     #[test]

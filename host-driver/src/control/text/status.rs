@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Facts, Table, count, duration, heading, nouns};
+use super::{Facts, Table, count, duration, heading, nouns, percent};
 use crate::control::view::{BarUse, Configuration, Status, TableUse};
 
 /// The whole at a glance.
@@ -59,7 +59,8 @@ pub fn status(status: &Status) -> String {
             let _ = writeln!(out, "{}", diagnostic.trim_end());
         }
     }
-    if let Some(table) = tables(&status.tables) {
+    let table = tables(&status.tables);
+    if !table.is_empty() {
         let _ = write!(out, "\n{}{table}", heading("Tables"));
     }
     let _ = write!(
@@ -86,7 +87,7 @@ fn contents(configuration: &Configuration) -> String {
 }
 
 /// The tables that have, or had, entries.
-pub fn tables(tables: &[TableUse]) -> Option<Table> {
+pub fn tables(tables: &[TableUse]) -> Table {
     let mut out = Table::new([
         "TABLE",
         ">ENTRIES",
@@ -113,7 +114,7 @@ pub fn tables(tables: &[TableUse]) -> Option<Table> {
         ]);
         out.mark(7, table.refused > 0);
     }
-    (!out.is_empty()).then_some(out)
+    out
 }
 
 fn bars(bars: &[BarUse]) -> Table {
@@ -127,12 +128,4 @@ fn bars(bars: &[BarUse]) -> Table {
         ]);
     }
     table
-}
-
-fn percent(part: u64, of: u64) -> String {
-    match part as f64 * 100.0 / of.max(1) as f64 {
-        0.0 => "0 %".into(),
-        p if p < 0.1 => "<0.1 %".into(),
-        p => format!("{p:.1} %"),
-    }
 }

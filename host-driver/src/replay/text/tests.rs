@@ -2,10 +2,10 @@ use anstream::adapter::strip_str;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::control::view::{Configuration, Counter, TableUse};
+use crate::control::view::{Configuration, Counter, Rule, TableUse};
 use crate::replay::Accesses;
 
-fn example() -> Summary {
+fn rules() -> Vec<Rule> {
     let http = Rule {
         name: "web/http".into(),
         kind: "load balancing".into(),
@@ -17,6 +17,17 @@ fn example() -> Summary {
         flows_total: 30,
         ..Rule::default()
     };
+    let ssh = Rule {
+        name: "web/ssh-1".into(),
+        frontend: "203.0.113.10:50001".into(),
+        target: "web-1".into(),
+        flows_total: 1,
+        ..http.clone()
+    };
+    vec![http, ssh]
+}
+
+fn backends() -> Vec<Backend> {
     let backend = Backend {
         rule: "web/http".into(),
         instance: "web-1".into(),
@@ -26,13 +37,17 @@ fn example() -> Summary {
         flows_total: 17,
         ..Backend::default()
     };
-    let ssh = Rule {
-        name: "web/ssh-1".into(),
-        frontend: "203.0.113.10:50001".into(),
-        target: "web-1".into(),
-        flows_total: 1,
-        ..http.clone()
+    let second = Backend {
+        instance: "web-2".into(),
+        address: "10.0.0.5:8080".into(),
+        health: "down".into(),
+        flows_total: 13,
+        ..backend.clone()
     };
+    vec![backend, second]
+}
+
+fn example() -> Summary {
     Summary {
         capture: "examples/quickstart.pcap".into(),
         output: Some("target/quickstart-out.pcap".into()),
@@ -64,17 +79,8 @@ fn example() -> Summary {
         ],
         refusals: vec![],
         connections: 35,
-        rules: vec![http, ssh],
-        backends: vec![
-            backend.clone(),
-            Backend {
-                instance: "web-2".into(),
-                address: "10.0.0.5:8080".into(),
-                health: "down".into(),
-                flows_total: 13,
-                ..backend.clone()
-            },
-        ],
+        rules: rules(),
+        backends: backends(),
         snat: vec![
             Snat {
                 instance: "web-1".into(),
