@@ -184,7 +184,9 @@ fn leaves(
 /// A vport sends from its own addresses, or answers from a floating frontend's.
 fn may_send(ir: &Ir, instance: &Instance, packet: &Packet) -> bool {
     instance.addresses.contains(&packet.source)
-        || (serves_floating(ir, instance) && answers_for(ir, packet).is_some())
+        || (serves_floating(ir, instance)
+            && !ir.instances.iter().any(|other| other.addresses.contains(&packet.source))
+            && answers_for(ir, packet).is_some())
 }
 
 fn serves_floating(ir: &Ir, instance: &Instance) -> bool {

@@ -91,7 +91,10 @@ impl Walk<'_> {
                 Stage::IngressPort,
                 format!("vport {port}, {name} sends from its own address"),
             );
-        } else if instance.floating_ip && self.return_path().is_some() {
+        } else if instance.floating_ip
+            && search::address(self.tables, Zone::VNET, source).is_none()
+            && self.return_path().is_some()
+        {
             let text = format!("vport {port}, {name} answers from a floating address");
             self.hit(Stage::IngressPort, text);
         } else {
