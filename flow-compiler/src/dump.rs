@@ -59,9 +59,10 @@ pub fn to_text(tables: &Tables, names: &Names, only: Option<TableId>) -> String 
     out
 }
 
-/// A change in one line: `+`, `~` or `-`, the table, and the entry.
-pub fn change_text(change: &Change, names: &Names) -> String {
-    let line = |entry: &Entry| {
+/// A change in one line: `+`, `~` or `-`, the table, and the entry; `old` and `new` name what the
+/// numbers before and after the change mean.
+pub fn change_text(change: &Change, old: &Names, new: &Names) -> String {
+    let line = |entry: &Entry, names: &Names| {
         let fields = fields(entry, names);
         let words: Vec<String> = fields
             .iter()
@@ -71,40 +72,38 @@ pub fn change_text(change: &Change, names: &Names) -> String {
     };
     let table = change.table();
     match change {
-        Change::Insert(entry) => format!("+ {table} {}", line(entry)),
-        Change::Delete(entry) => format!("- {table} {}", line(entry)),
-        Change::Update { from, to } => format!("~ {table} {}{}", line(to), was(from, to, names)),
+        Change::Insert(entry) => format!("+ {table} {}", line(entry, new)),
+        Change::Delete(entry) => format!("- {table} {}", line(entry, old)),
+        Change::Update { from, to } => format!(
+            "~ {table} {}{}",
+            line(to, new),
+            was(fields(from, old), &fields(to, new))
+        ),
     }
 }
 
 /// What an update changes, in parentheses.
-fn was(from: &Entry, to: &Entry, names: &Names) -> String {
-    let (from, to) = (fields(from, names), fields(to, names));
-    let changed = from.iter().zip(&to).filter(|(from, to)| from != to);
+fn was(from: Fields, to: &Fields) -> String {
+    let changed = from.into_iter().zip(to).filter(|(from, to)| from != *to);
     let words: Vec<String> = changed
-        .map(|((name, v), _)| format!("{name}={}", bare(v)))
+        .map(|((name, value), _)| format!("{name}={}", bare(&value)))
         .collect();
     if words.is_empty() {
-        String::new()
-    } else {
-        format!(" (was {})", words.join(" "))
+        return String::new();
     }
+    format!(" (was {})", words.join(" "))
 }
 
 /// A change as JSON.
-pub fn change_json(change: &Change, names: &Names) -> Value {
+pub fn change_json(change: &Change, old: &Names, new: &Names) -> Value {
     let (action, entry) = match change {
-        Change::Insert(entry) => ("insert", entry),
-        Change::Delete(entry) => ("delete", entry),
-        Change::Update { to, .. } => ("update", to),
+        Change::Insert(entry) => ("insert", entry_json(entry, new)),
+        Change::Delete(entry) => ("delete", entry_json(entry, old)),
+        Change::Update { to, .. } => ("update", entry_json(to, new)),
     };
-    let mut value = json!({
-        "action": action,
-        "table": change.table().name(),
-        "entry": entry_json(entry, names),
-    });
+    let mut value = json!({ "action": action, "table": change.table().name(), "entry": entry });
     if let Change::Update { from, .. } = change {
-        value["was"] = entry_json(from, names);
+        value["was"] = entry_json(from, old);
     }
     value
 }

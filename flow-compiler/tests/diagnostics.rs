@@ -84,7 +84,9 @@ fn instance_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
     );
     add(
         &["HG0305"],
-        &one("name: a, addresses: [10.0.0.4], publicAddress: 168.63.129.16, vport: 1, mac: '02:00:00:00:00:04'"),
+        &one(
+            "name: a, addresses: [10.0.0.4], publicAddress: 168.63.129.16, vport: 1, mac: '02:00:00:00:00:04'",
+        ),
     );
     add(
         &["HG0307"],

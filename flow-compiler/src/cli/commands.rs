@@ -87,18 +87,17 @@ pub(super) fn diff(old: &Path, new: &Path, format: Format) -> Result<(), Failure
     let old = tables(old, &mut ids)?;
     let new = tables(new, &mut ids)?;
     let changes = flow_compiler::diff::diff(&old.tables, &new.tables);
-    let names = |change: &Change| match change {
-        Change::Delete(_) => &old.names,
-        Change::Insert(_) | Change::Update { .. } => &new.names,
-    };
+    let (was, is) = (&old.names, &new.names);
     match format {
-        Format::Text => print(&changes_text(&changes, names))?,
+        Format::Text => {
+            let line = |change: &Change| dump::change_text(change, was, is) + "\n";
+            print(&changes.iter().map(line).collect::<String>())?;
+        }
         Format::Json => {
-            let list: Vec<Value> = changes
+            let list = changes
                 .iter()
-                .map(|c| dump::change_json(c, names(c)))
-                .collect();
-            print_json(&Value::Array(list))?;
+                .map(|change| dump::change_json(change, was, is));
+            print_json(&Value::Array(list.collect()))?;
         }
     }
     if changes.is_empty() {
@@ -106,11 +105,6 @@ pub(super) fn diff(old: &Path, new: &Path, format: Format) -> Result<(), Failure
     } else {
         Err(Failure::No)
     }
-}
-
-fn changes_text<'n>(changes: &[Change], names: impl Fn(&Change) -> &'n Names) -> String {
-    let line = |change: &Change| dump::change_text(change, names(change)) + "\n";
-    changes.iter().map(line).collect()
 }
 
 pub(super) fn explain(

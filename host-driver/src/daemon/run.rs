@@ -161,7 +161,9 @@ impl Daemon<'_> {
     ) -> Result<Engine<M>, RunError> {
         let hash_key = random_hash_key().map_err(RunError::io("random numbers"))?;
         let deadline = Instant::now() + RESET_PATIENCE;
-        let options = Options::new(self.settings.device.to_string(), hash_key);
+        let mut options = Options::new(self.settings.device.to_string(), hash_key);
+        // The card's clock runs as fast as the driver's, but the machine does not.
+        options.heartbeat_timeout *= self.settings.time_scale.get();
         let wait = || {
             thread::sleep(Duration::from_millis(1));
             Instant::now() < deadline

@@ -301,6 +301,12 @@ impl<M: Memory> Engine<M> {
         self.active.port(port)
     }
 
+    /// The addresses of the instance on a vport.
+    pub fn addresses_of(&self, vport: PortId) -> Vec<IpAddr> {
+        self.instance_on(vport)
+            .map_or_else(Vec::new, |instance| instance.addresses.clone())
+    }
+
     /// The vport of the instance that has the Ethernet address.
     pub fn vport_of_mac(&self, mac: [u8; 6]) -> Option<u16> {
         self.active.vport_of_mac(mac)

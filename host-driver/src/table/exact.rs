@@ -247,6 +247,32 @@ impl<const N: usize, E: ExactEntry<N>> ExactTable<N, E> {
         self.store_stash_used(device);
     }
 
+    /// The hash of the key of `like`, having asked for what [`ExactTable::prefetch_slot`] reads.
+    #[inline]
+    pub(super) fn prefetch_tags(&self, like: E) -> u64 {
+        let hash = like.key().hash::<E>(self.secret);
+        for bucket in self.info.geometry.buckets(hash) {
+            self.tags.prefetch(self.info.geometry.first_slot(bucket));
+        }
+        hash
+    }
+
+    /// Asks for the slot that a lookup or removal of the hash's key would read, and for the one that
+    /// an insertion would write.
+    #[inline]
+    pub(super) fn prefetch_slot<M: Memory>(&self, device: &Device<M>, hash: u64) {
+        let tag = tags::of(hash);
+        let buckets = self.info.geometry.buckets(hash);
+        let mut slots = buckets
+            .into_iter()
+            .flat_map(|b| self.tags.holding(self.slots_of(b), tag));
+        let slot = slots.next().or_else(|| self.free_slot(buckets));
+        if let Some(slot) = slot {
+            std::hint::black_box(self.shadow[slot as usize][N - 1]);
+            device.bar2().prefetch(self.info.at(slot));
+        }
+    }
+
     /// The slots of a bucket.
     #[inline]
     fn slots_of(&self, bucket: u32) -> Range<u32> {

@@ -22,6 +22,9 @@ use firmware_api::{Memory, TableId};
 use super::{ExactTable, FlowEntry, IndexTable, InsertError, Usage};
 use crate::device::{Capabilities, Device};
 
+/// Entries prefetched in one go: both of every punt of a batch.
+const PREFETCH: usize = 128;
+
 /// Every table of a card.
 #[derive(Debug)]
 #[expect(
@@ -100,6 +103,27 @@ impl Tables {
             *self.address.usage(),
             *self.snat_block.usage(),
         ]
+    }
+
+    /// Brings what the installation, lookup or removal of these entries touches into the cache:
+    /// once per batch of punts, before the first of them is dealt with. Changes nothing.
+    pub fn prefetch<M: Memory>(&self, device: &Device<M>, entries: &[FlowEntry]) {
+        for entries in entries.chunks(PREFETCH) {
+            let mut hashes = [0; PREFETCH];
+            // First all tags, then all slots: the misses of each step overlap.
+            for (hash, entry) in hashes.iter_mut().zip(entries) {
+                *hash = match entry {
+                    FlowEntry::V4(entry) => self.flow_v4.prefetch_tags(*entry),
+                    FlowEntry::V6(entry) => self.flow_v6.prefetch_tags(*entry),
+                };
+            }
+            for (hash, entry) in hashes.iter().zip(entries) {
+                match entry {
+                    FlowEntry::V4(_) => self.flow_v4.prefetch_slot(device, *hash),
+                    FlowEntry::V6(_) => self.flow_v6.prefetch_slot(device, *hash),
+                }
+            }
+        }
     }
 
     /// Installs both entries of a flow, whose state block is blanked first.
