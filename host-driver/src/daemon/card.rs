@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use firmware_api::MAX_PORTS;
 use hw_sim::ports::MemoryPorts;
 use hw_sim::{Bars, Card, CardConfig, SimMemory};
 
@@ -54,11 +53,15 @@ impl fmt::Display for DeviceKind {
 ///
 /// # Errors
 /// When it cannot be that large.
-pub fn embedded(flows: Option<u32>) -> Result<(Card, Device<Shared<SimMemory>>), RunError> {
+pub fn embedded(
+    ports: u16,
+    flows: Option<u32>,
+) -> Result<(Card, Device<Shared<SimMemory>>), RunError> {
     let default = CardConfig::default();
+    let flows = flows.unwrap_or(default.flows);
     let config = CardConfig {
-        flows: flows.unwrap_or(default.flows),
-        ports: MAX_PORTS,
+        ports,
+        flows,
         ..default
     };
     config.validate()?;

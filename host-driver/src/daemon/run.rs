@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use firmware_api::Memory;
+use firmware_api::{MAX_PORTS, Memory};
 use flow_compiler::source::Source;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -71,7 +71,7 @@ pub fn run(settings: &Settings, limit: &RateLimit) -> Result<(), RunError> {
     };
     match &settings.device {
         DeviceKind::Sim => {
-            let (card, device) = embedded(settings.flows)?;
+            let (card, device) = embedded(MAX_PORTS, settings.flows)?;
             let _card = CardThread::start(card, clock)?;
             daemon.run_on(device, source)
         }

@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Packets below which nobody waits.
-const SHORT: u64 = 50_000;
+const SHORT: u64 = 500_000;
 /// Packets between two looks at the clock.
 const STRIDE: u64 = 1_024;
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use firmware_api::UPLINK_PORT;
 use firmware_api::hash::HashKey;
 use flow_compiler::source::Source;
 use hw_sim::ports::MemoryPorts;
@@ -75,6 +76,17 @@ pub fn replay(settings: &Settings) -> Result<Replayed, ReplayError> {
     })
 }
 
+/// As many ports as the configuration uses: the card looks at each of them in each round.
+fn ports(source: &Source) -> u16 {
+    // What is wrong with the configuration is told at the start.
+    let instances = flow_compiler::compile(source).map_or_else(|_| vec![], |c| c.ir.instances);
+    1 + instances
+        .iter()
+        .map(|instance| instance.vport)
+        .max()
+        .unwrap_or(UPLINK_PORT)
+}
+
 /// Card, driver and what is around them.
 struct Bench {
     card: Card,
@@ -88,8 +100,9 @@ struct Bench {
 
 impl Bench {
     fn start(source: &Source, settings: &Settings) -> Result<Self, ReplayError> {
-        let (mut card, device) = embedded(settings.flows)?;
-        let mut ports = MemoryPorts::new(firmware_api::MAX_PORTS);
+        let port_count = ports(source);
+        let (mut card, device) = embedded(port_count, settings.flows)?;
+        let mut ports = MemoryPorts::new(port_count);
         let options = Options::new(DeviceKind::Sim.to_string(), HASH_KEY);
         let mut rounds = 0;
         let wait = || {

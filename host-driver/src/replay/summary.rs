@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use firmware_api::DropReason;
 use serde::Serialize;
 
 use crate::control::view::{
@@ -22,7 +23,7 @@ pub struct Summary {
     pub configuration: Configuration,
     /// Packets.
     pub packets: PacketCounts,
-    /// Dropped by the card, by reason.
+    /// Dropped, by reason.
     pub drops: Vec<Counter>,
     /// Given up by the driver, by cause.
     pub refusals: Vec<Counter>,
@@ -40,21 +41,21 @@ pub struct Summary {
     pub accesses: Accesses,
 }
 
-/// What became of packets: `replayed + made = left + dropped + ended_in_driver`.
+/// What became of packets: `replayed + made = left + dropped + answered`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PacketCounts {
     /// Put into the card.
     pub replayed: u64,
     /// Of these, those of which the capture holds only the beginning.
     pub cut: u64,
-    /// Made by the driver: answers to ARP and neighbour discovery, resets.
+    /// Made by the driver: ARP and neighbour discovery, resets.
     pub made: u64,
     /// Left the card.
     pub left: u64,
-    /// Dropped by the card.
+    /// Dropped, by the card or by the driver.
     pub dropped: u64,
-    /// Answered or given up by the driver.
-    pub ended_in_driver: u64,
+    /// Taken by the driver: ARP and neighbour discovery to us.
+    pub answered: u64,
 }
 
 /// Accesses to BAR memory, by what they were for.
@@ -130,8 +131,9 @@ impl Summary {
         } = findings;
         self.configuration = status.configuration;
         self.packets.made = counters.packets.injected;
-        self.packets.dropped = counters.packets.dropped;
-        self.packets.ended_in_driver = counters.packets.ended_in_driver;
+        let refused = refused_by_driver(&counters.drops);
+        self.packets.dropped = counters.packets.dropped + refused;
+        self.packets.answered = counters.packets.ended_in_driver.saturating_sub(refused);
         self.drops = occurred(counters.drops);
         self.refusals = occurred(counters.refusals);
         self.connections = status.flows.installed;
@@ -140,6 +142,16 @@ impl Summary {
         self.backends = backends;
         self.snat = snat;
     }
+}
+
+/// The one reason of a drop that the card does not count.
+fn refused_by_driver(drops: &[Counter]) -> u64 {
+    let name = DropReason::DriverRefused.name();
+    drops
+        .iter()
+        .filter(|counter| counter.reason == name)
+        .map(|counter| counter.count)
+        .sum()
 }
 
 fn occurred(mut counters: Vec<Counter>) -> Vec<Counter> {

@@ -59,14 +59,14 @@ fn packets(packets: &PacketCounts) -> String {
         (packets.replayed, "in", true),
         (
             packets.made,
-            "made by the driver: answers to neighbours, resets",
+            "made by the driver: neighbour discovery, resets",
             false,
         ),
         (packets.left, "out", true),
         (packets.dropped, "dropped", true),
         (
-            packets.ended_in_driver,
-            "answered or given up by the driver",
+            packets.answered,
+            "taken by the driver: neighbour discovery",
             false,
         ),
         (packets.cut, "not whole in the capture", false),

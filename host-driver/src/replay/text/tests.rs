@@ -65,7 +65,7 @@ fn example() -> Summary {
             made: 3,
             left: 1_180,
             dropped: 24,
-            ended_in_driver: 3,
+            answered: 3,
         },
         drops: vec![
             Counter {
