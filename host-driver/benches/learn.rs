@@ -75,8 +75,12 @@ impl Puncher {
         let base = bars.bar0.load64(register::PUNT_BASE.offset);
         let slots = bars.bar0.load32(register::PUNT_SLOTS.offset);
         let layout = ring::Layout::new(base, slots, bars.rings.len()).expect("the driver's ring");
-        let mut syn = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0xfe, 8, 0, 0x45, 0, 0, 40, 0, 0, 0x40];
-        syn.extend([0, 64, 6, 0, 0, 100, 64, 0, 0, 203, 0, 113, 10, 0, 0, 0, 80, 0, 0, 0, 1, 0, 0]);
+        let mut syn = vec![
+            2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0xfe, 8, 0, 0x45, 0, 0, 40, 0, 0, 0x40,
+        ];
+        syn.extend([
+            0, 64, 6, 0, 0, 100, 64, 0, 0, 203, 0, 113, 10, 0, 0, 0, 80, 0, 0, 0, 1, 0, 0,
+        ]);
         syn.extend([0, 0, 0x50, 2, 0x20, 0, 0, 0, 0, 0]);
         Self {
             memory: Arc::clone(&bars.rings),
@@ -126,7 +130,11 @@ impl Puncher {
 
 fn main() {
     let flows = INSTALLED + ROUND * (ROUNDS + 1);
-    let config = CardConfig { flows, ports: 4, ..CardConfig::default() };
+    let config = CardConfig {
+        flows,
+        ports: 4,
+        ..CardConfig::default()
+    };
     let bars = Bars::anonymous(&config).expect("memory");
     for page in (0..bars.bar2.len()).step_by(4096) {
         bars.bar2.store64(page, 0); // pages are there before anything is measured, as on a card
@@ -179,7 +187,10 @@ fn main() {
     rates.sort_by(f64::total_cmp);
     let count = f64::from(ROUND * ROUNDS);
     let used = accesses - before;
-    println!("learn records to installed pairs, {} connections at the end", last.unwrap_or(0));
+    println!(
+        "learn records to installed pairs, {} connections at the end",
+        last.unwrap_or(0)
+    );
     println!(
         "connections/s   median {:.0}, min {:.0}, max {:.0} of {ROUNDS} rounds",
         rates[rates.len() / 2],

@@ -185,7 +185,10 @@ fn leaves(
 fn may_send(ir: &Ir, instance: &Instance, packet: &Packet) -> bool {
     instance.addresses.contains(&packet.source)
         || (serves_floating(ir, instance)
-            && !ir.instances.iter().any(|other| other.addresses.contains(&packet.source))
+            && !ir
+                .instances
+                .iter()
+                .any(|other| other.addresses.contains(&packet.source))
             && answers_for(ir, packet).is_some())
 }
 

@@ -29,7 +29,7 @@ use crate::link::Link;
 use crate::miss::{Refusal, Refusals};
 use crate::ring::{InjectRing, PuntBatch, PuntRing};
 use crate::snat::Allocator;
-use crate::table::Tables;
+use crate::table::{FlowEntry, Tables};
 
 /// Milliseconds for which a lost learn record lets mid-flow packets be adopted.
 pub(crate) const LOSS_WINDOW: u64 = 60_000;
@@ -70,6 +70,8 @@ pub struct Engine<M: Memory> {
     pub(crate) expiry: expire::Expiry,
     /// Room for one frame that the driver makes.
     pub(crate) scratch: Vec<u8>,
+    /// Room for the entries that a batch of learn records will install.
+    pub(crate) ahead: Vec<FlowEntry>,
 }
 
 /// What a step did.
@@ -108,6 +110,7 @@ impl<M: Memory> Engine<M> {
         };
         let mut taken = 0;
         while taken < PUNT_BUDGET && self.punts.take(&self.device, &mut batch) > 0 {
+            self.prefetch_learns(&batch);
             for (punt, frame) in batch.iter() {
                 self.on_punt(&punt, frame);
             }

@@ -82,6 +82,7 @@ impl<M: Memory> Engine<M> {
             housekeeping: super::housekeeping::Housekeeping::default(),
             expiry: super::expire::Expiry::default(),
             scratch: Vec::with_capacity(firmware_api::MAX_FRAME),
+            ahead: Vec::with_capacity(2 * PuntBatch::MAX),
         })
     }
 }

@@ -1,11 +1,13 @@
 //! `learn`: a rule forwarded the first packet of a flow; install exactly the backend it went to.
 
-use firmware_api::Memory;
 use firmware_api::entry::backend::BackendConfig;
+use firmware_api::{Memory, PuntReason};
 
 use super::{Packet, Refusal};
 use crate::conn::{Conn, Endpoint, Origin, Phase};
 use crate::engine::Engine;
+use crate::ring::PuntBatch;
+use crate::table::FlowEntry;
 
 impl<M: Memory> Engine<M> {
     pub(super) fn on_learn(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
@@ -15,6 +17,28 @@ impl<M: Memory> Engine<M> {
             Err(Refusal::KeyInUse) if self.tables.flow(packet.key()).is_some() => Ok(()),
             outcome => outcome,
         }
+    }
+
+    /// Has what the learn records of a batch will touch on its way into the cache before the first
+    /// of them is handled.
+    pub(crate) fn prefetch_learns(&mut self, batch: &PuntBatch) {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        ahead.clear();
+        for (punt, frame) in batch
+            .iter()
+            .filter(|(punt, _)| punt.reason == PuntReason::Learn)
+        {
+            let packet = self.parse_punt(&punt, frame);
+            if let Some(conn) = packet.and_then(|packet| self.learned(&packet).ok()) {
+                let pair = [conn.forward(0), conn.reverse(0)];
+                ahead.extend(
+                    pair.into_iter()
+                        .filter_map(|(key, act)| FlowEntry::new(key, act)),
+                );
+            }
+        }
+        self.tables.prefetch(&self.device, &ahead);
+        self.ahead = ahead;
     }
 
     /// The flow that a learn record tells of.

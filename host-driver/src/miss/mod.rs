@@ -69,7 +69,7 @@ impl<M: Memory> Engine<M> {
         }
     }
 
-    fn parse_punt<'a>(&self, punt: &'a Punt, frame: &'a [u8]) -> Option<Packet<'a>> {
+    pub(crate) fn parse_punt<'a>(&self, punt: &'a Punt, frame: &'a [u8]) -> Option<Packet<'a>> {
         let known = punt.ingress == EGRESS_RECIRCULATE
             || self
                 .active
