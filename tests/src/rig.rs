@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use firmware_api::hash::HashKey;
+use firmware_api::packet::{Class, parse};
 use firmware_api::{Memory, PortId};
 use flow_compiler::source::Source;
 use host_driver::control::view::Applied;
@@ -39,6 +40,11 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// Whether it is ARP or neighbour discovery.
+    pub fn is_neighbor(&self) -> bool {
+        parse(&self.frame).is_ok_and(|headers| headers.class == Class::Neighbor)
+    }
+
     /// The frame, parsed.
     ///
     /// # Panics
@@ -119,10 +125,13 @@ impl Rig {
         self.take()
     }
 
-    /// Sends a segment with the port's peer as its Ethernet source.
+    /// Sends a segment with the port's peer as its Ethernet source, and returns what leaves beside
+    /// the driver's own questions for neighbours.
     pub fn segment(&mut self, port: PortId, segment: &Segment) -> Vec<Sent> {
         let frame = segment.emit(self.peer_mac(port), self.own_mac(port));
-        self.send(port, &frame)
+        let mut sent = self.send(port, &frame);
+        sent.retain(|sent| !sent.is_neighbor());
+        sent
     }
 
     /// What left since the last call.
