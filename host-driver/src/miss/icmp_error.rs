@@ -5,6 +5,7 @@ use firmware_api::EGRESS_RECIRCULATE;
 use firmware_api::Memory;
 use firmware_api::entry::flow::{FlowAction, FlowKey, Side};
 use firmware_api::inject::Inject;
+use firmware_api::punt::Punt;
 use std::net::IpAddr;
 
 use super::{Packet, Refusal};
@@ -30,6 +31,20 @@ impl<M: Memory> Engine<M> {
             .ok_or(Refusal::NoFlowQuoted)?
     }
 
+    /// The quoted packet went through the pipeline twice: the error is addressed to our own
+    /// public address now, and the other flow's translation follows.
+    fn translate_again(&mut self, punt: &Punt, frame: &[u8]) -> Result<(), Refusal> {
+        if punt.ingress == EGRESS_RECIRCULATE {
+            return Err(Refusal::NoFlowQuoted);
+        }
+        let punt = Punt {
+            ingress: EGRESS_RECIRCULATE,
+            ..*punt
+        };
+        let packet = self.parse_punt(&punt, frame).ok_or(Refusal::Unparsed)?;
+        self.on_icmp_error(&packet)
+    }
+
     /// `None` when the error cannot be translated to that action's end.
     fn send_translated(
         &mut self,
@@ -37,8 +52,6 @@ impl<M: Memory> Engine<M> {
         quote: &Quoted,
         action: &FlowAction<IpAddr>,
     ) -> Option<Result<(), Refusal>> {
-        // An error that goes through the pipeline again is addressed to our own public address and
-        // is translated by the next flow when it comes back as a punt of its own.
         let port = action.egress;
         let facts_port = if port == EGRESS_RECIRCULATE {
             firmware_api::UPLINK_PORT
@@ -76,7 +89,7 @@ impl<M: Memory> Engine<M> {
         let done = translate(packet.frame, &packet.headers, &translation, &mut frame);
         let sent = done.ok().map(|()| {
             if port == EGRESS_RECIRCULATE {
-                return self.inject(Inject::Reprocess(EGRESS_RECIRCULATE), &frame);
+                return self.translate_again(packet.punt, &frame);
             }
             self.inject(Inject::Transmit(port), &frame)?;
             self.refusals.count_answered();
