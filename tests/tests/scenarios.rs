@@ -242,6 +242,22 @@ fn an_icmp_error_reaches_either_end_in_its_own_words() {
     assert_eq!(packets.held, packets.reprocessed + packets.ended_in_driver);
 }
 
+#[test]
+fn a_15_an_icmp_error_finds_its_way_back_through_both_flows() {
+    let mut rig = Rig::new(&public("Standard", ""));
+    let syn = Segment::tcp("10.0.0.4:50000", FRONTEND, flags::S);
+    let arrived = one(rig.segment(1, &syn));
+    let error = too_big(&rig, &arrived, [10, 0, 0, 3 + arrived.port as u8]);
+    let sent = one(rig.send(arrived.port, &error));
+    assert_eq!(sent.port, 1);
+    assert_eq!(sent.frame[30..34], [10, 0, 0, 4]);
+    assert_eq!(
+        sent.frame[54..62],
+        [10, 0, 0, 4, 203, 0, 113, 10],
+        "quotes what it sent"
+    );
+}
+
 /// A pool of that many members, with SNAT ports by its size.
 fn pool(members: u16) -> String {
     let mut text = String::from("headgate: 1\nprofile: current\ninstances:\n");
