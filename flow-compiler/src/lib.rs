@@ -12,11 +12,18 @@
 
 mod config;
 pub mod diagnostic;
+pub mod diff;
+pub mod dump;
+pub mod explain;
+pub mod ids;
 pub mod ir;
+pub mod lower;
 pub mod mac;
 pub mod maglev;
+pub mod names;
 mod resolve;
 pub mod source;
+pub mod tables;
 
 use diagnostic::{Diagnostic, Report};
 use ir::Ir;

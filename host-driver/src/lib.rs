@@ -1,6 +1,7 @@
 //! The Headgate host driver: everything a table cannot do.
 //!
-//! Layers, lowest first; each uses only what stands above it in this list.
+//! Layers, lowest first; each uses only what stands above it in this list, and the engine ties
+//! `miss` and `apply` together.
 
 pub mod device;
 
@@ -21,3 +22,17 @@ pub mod health;
 pub mod probe;
 
 pub mod link;
+
+pub mod miss;
+
+pub mod apply;
+
+pub mod engine;
+
+pub mod control;
+
+pub mod daemon;
+
+pub mod replay;
+
+pub mod cli;

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -141,10 +142,30 @@ fn set_gone(bar0: &SimMemory) {
     }
 }
 
+/// Locks a directory's lock file. A card that ends removes the file, so the one locked may no
+/// longer be the one in the directory: then the next one is tried.
+fn lock(directory: &Path) -> Result<File, BarsError> {
+    let path = directory.join("lock");
+    loop {
+        let lock = File::create(&path).map_err(in_file(&path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(BarsError::Live(directory.to_owned())),
+            Err(fs::TryLockError::Error(error)) => return Err(in_file(&path)(error)),
+        }
+        let locked = lock.metadata().map_err(in_file(&path))?.ino();
+        if fs::metadata(&path).is_ok_and(|there| there.ino() == locked) {
+            return Ok(lock);
+        }
+    }
+}
+
 /// A directory with a card's files, locked while the card lives and emptied behind it.
 #[derive(Debug)]
 struct Directory {
     path: PathBuf,
+    /// It did not exist before, and goes with the card.
+    made: bool,
     _lock: File,
 }
 
@@ -159,17 +180,12 @@ fn in_file(path: &Path) -> impl Fn(io::Error) -> BarsError {
 
 impl Directory {
     fn claim(path: &Path) -> Result<Self, BarsError> {
+        let made = !path.exists();
         fs::create_dir_all(path).map_err(in_file(path))?;
-        let lock_path = path.join("lock");
-        let lock = File::create(&lock_path).map_err(in_file(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(BarsError::Live(path.to_owned())),
-            Err(fs::TryLockError::Error(error)) => return Err(in_file(&lock_path)(error)),
-        }
         let directory = Self {
             path: path.to_owned(),
-            _lock: lock,
+            made,
+            _lock: lock(path)?,
         };
         directory.clean();
         Ok(directory)
@@ -192,7 +208,9 @@ impl Drop for Directory {
     fn drop(&mut self) {
         self.clean();
         let _ = fs::remove_file(self.path.join("lock"));
-        let _ = fs::remove_dir(&self.path);
+        if self.made {
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 }
 
@@ -223,6 +241,7 @@ mod tests {
         drop(card);
         assert_eq!(driver.bar0.load64(register::MAGIC.offset), GONE);
         assert!(!path.exists());
+        assert!(temp.path().exists());
     }
 
     #[test]
@@ -235,5 +254,8 @@ mod tests {
         let card = Bars::create_dir(temp.path(), &small()).expect("creates");
         assert_eq!(orphan.bar0.load64(0), GONE);
         assert_eq!(card.bar0.load64(0), 0);
+        drop((orphan, card));
+        let left = fs::read_dir(temp.path()).expect("it stays").count();
+        assert_eq!(left, 0, "files of the card");
     }
 }

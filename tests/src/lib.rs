@@ -1,1 +1,7 @@
-//! Placeholder root; see the crate description in Cargo.toml.
+//! What the integration tests share: a card and a driver in virtual time, packets, an oracle that
+//! reads the configuration, and a lab of network namespaces.
+
+pub mod frame;
+pub mod lab;
+pub mod oracle;
+pub mod rig;

@@ -7,12 +7,17 @@ pub(crate) fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str>) -
         .iter()
         .map(|candidate| (distance(word, candidate), *candidate))
         .min()
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(3) / 3);
+        .filter(|(distance, candidate)| is_close(*distance, candidate.chars().count()));
     match closest {
         Some((_, candidate)) => format!("did you mean `{candidate}`?"),
         None if known.is_empty() => "there is none to choose from".to_owned(),
         None => format!("known here: {}", list(&known)),
     }
+}
+
+/// One letter in three may differ, but not the only one.
+fn is_close(distance: usize, length: usize) -> bool {
+    distance < length && distance <= length.max(3) / 3
 }
 
 /// The words, shortened when there are many.

@@ -69,7 +69,8 @@ fn write_excerpt(out: &mut String, line: &str, span: Span) {
         return;
     }
     let column = (span.column as usize).saturating_sub(1);
-    let start = if column < WINDOW {
+    let end = column + (span.length as usize).min(WINDOW / 2);
+    let start = if end <= WINDOW {
         0
     } else {
         column - WINDOW / 2

@@ -14,7 +14,7 @@ use firmware_api::{Family, PortId, Zone};
 
 use crate::mac::MacAddr;
 pub use index::{FrontendIndex, InstanceIndex, LoadBalancerIndex, PoolIndex, ProbeIndex};
-pub use outbound::{Outbound, OutboundPlan, SnatAllotment};
+pub use outbound::{Outbound, OutboundPlan, SnatAllotment, SnatQuota};
 pub use rule::{LoadBalancingRule, NatRule, OutboundRule, Transport};
 pub use uplink::{Link, NextHop, Uplink};
 

@@ -37,15 +37,36 @@ pub enum Outbound {
 pub struct SnatAllotment {
     /// Whose ports they are: `web/out`, or `web/http` for the first rule that gives them implicitly.
     pub rule: String,
-    /// The public addresses, filled in this order.
-    pub addresses: Vec<IpAddr>,
-    /// Ports of the instance over all addresses together, a multiple of 8. TCP and UDP have as
-    /// many each (L-OUT-08).
-    pub ports: u16,
+    /// Ports on each public address, filled in this order.
+    pub quotas: Vec<SnatQuota>,
     /// After how many idle seconds a flow ends.
     pub idle_seconds: u32,
     /// Whether both ends of a TCP flow are told then.
     pub tcp_reset: bool,
+}
+
+/// Ports of one instance on one public address. TCP and UDP have as many each (L-OUT-08).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnatQuota {
+    /// The public address.
+    pub address: IpAddr,
+    /// A multiple of 8, not 0.
+    pub ports: u16,
+}
+
+impl SnatQuota {
+    /// Spreads ports over addresses: whole blocks of eight, the first addresses one more where it
+    /// does not come out even.
+    pub(crate) fn spread(ports: u16, addresses: &[IpAddr]) -> Vec<Self> {
+        let blocks = usize::from(ports / 8);
+        let (each, more) = (blocks / addresses.len(), blocks % addresses.len());
+        let quota = |(index, address): (usize, &IpAddr)| Self {
+            address: *address,
+            ports: 8 * (each + usize::from(index < more)) as u16,
+        };
+        let quotas = addresses.iter().enumerate().map(quota);
+        quotas.filter(|quota| quota.ports > 0).collect()
+    }
 }
 
 impl OutboundPlan {

@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::diagnostic::{Code, Report, Spanned};
 
-/// The source of probes (L-PRB-12); nothing may have it (L-PRB-25).
-const PROBE_SOURCE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+/// The source of probes (L-PRB-12). Only the host itself may have it: an instance that is in no pool
+/// and by whose vport probes reach the others (L-PRB-25).
+pub(super) const PROBE_SOURCE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
 /// Every address in use, with the name of its owner.
 pub(super) struct Addresses<'a> {
@@ -24,6 +25,18 @@ impl<'a> Addresses<'a> {
 
     /// Gives an address to an owner; reports an address that cannot be used or has an owner.
     pub(super) fn claim(&mut self, address: &Spanned<IpAddr>, owner: impl Into<String>) {
+        let Spanned { value, span } = *address;
+        if value == PROBE_SOURCE {
+            let message = format!("{value} is the source of health probes (L-PRB-25)");
+            let hint = "only an instance that stands for the host and is in no pool may have it";
+            self.report.add(Code::UnusableAddress, span, message, hint);
+            return;
+        }
+        self.claim_own(address, owner);
+    }
+
+    /// As [`Addresses::claim`], for an instance's own address.
+    pub(super) fn claim_own(&mut self, address: &Spanned<IpAddr>, owner: impl Into<String>) {
         let Spanned { value, span } = *address;
         if let Some(reason) = unusable(value) {
             let message = format!("{value} is {reason}");
@@ -49,7 +62,6 @@ fn unusable(address: IpAddr) -> Option<&'static str> {
         _ if address.is_multicast() => Some("a multicast address"),
         IpAddr::V4(v4) if v4.is_broadcast() => Some("the broadcast address"),
         IpAddr::V4(v4) if v4.is_link_local() => Some("a link-local address"),
-        IpAddr::V4(PROBE_SOURCE) => Some("the source of health probes (L-PRB-25)"),
         IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("a link-local address"),
         _ => None,
     }

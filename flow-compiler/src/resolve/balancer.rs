@@ -2,7 +2,7 @@
 
 use firmware_api::Family;
 
-use super::addresses::{Addresses, is_private};
+use super::addresses::{Addresses, PROBE_SOURCE, is_private};
 use super::instances::Instances;
 use super::scope::Scope;
 use super::{Site, built, probes, rules};
@@ -68,7 +68,7 @@ impl<'a> Balancer<'a> {
             probes: Scope::new("a probe", report),
         };
         balancer.add_frontends(&mut scopes, addresses, report);
-        balancer.add_pools(&mut scopes, report);
+        balancer.add_pools(&mut scopes, &instances.all, report);
         probes::add(&mut balancer, &mut scopes, report);
         rules::add(&mut balancer, &scopes, profile, &instances.all, report);
         balancer
@@ -179,9 +179,14 @@ impl<'a> Balancer<'a> {
         report.add(Code::MixedFrontends, span, message, hint);
     }
 
-    fn add_pools(&mut self, scopes: &mut Scopes<'_, 'a>, report: &Report) {
+    fn add_pools(
+        &mut self,
+        scopes: &mut Scopes<'_, 'a>,
+        instances: &[ir::Instance],
+        report: &Report,
+    ) {
         for written in &self.config.pools {
-            let index = self.add_pool(written, scopes, report);
+            let index = self.add_pool(written, scopes, instances, report);
             scopes.pools.declare(&written.name, index);
         }
     }
@@ -190,6 +195,7 @@ impl<'a> Balancer<'a> {
         &mut self,
         written: &'a config::Pool,
         scopes: &Scopes<'_, 'a>,
+        instances: &[ir::Instance],
         report: &Report,
     ) -> Option<PoolIndex> {
         let mut members: Vec<ir::Member> = Vec::new();
@@ -200,6 +206,13 @@ impl<'a> Balancer<'a> {
             };
             if !seen.insert(instance) {
                 report_duplicate(member.instance.as_ref(), report);
+                continue;
+            }
+            if instances[instance.0]
+                .addresses
+                .contains(&PROBE_SOURCE.into())
+            {
+                report_host(member.instance.as_ref(), report);
                 continue;
             }
             members.push(ir::Member {
@@ -216,6 +229,14 @@ impl<'a> Balancer<'a> {
             config: written,
         });
         Some(PoolIndex(self.pools.len() - 1))
+    }
+}
+
+fn report_host(name: Option<&Spanned<String>>, report: &Report) {
+    if let Some(Spanned { value, span }) = name {
+        let message = format!("instance `{value}` has the source address of health probes");
+        let hint = "take it out of the pool: only the host has that address (L-PRB-25)";
+        report.add(Code::UnusableAddress, *span, message, hint);
     }
 }
 

@@ -114,7 +114,7 @@ fn owner(written: &config::Instance) -> String {
 fn claim_addresses(written: &config::Instance, addresses: &mut Addresses<'_>, report: &Report) {
     let own = &written.addresses;
     for (index, address) in own.iter().enumerate() {
-        addresses.claim(address, owner(written));
+        addresses.claim_own(address, owner(written));
         if has_family_of(&own[..index], address.value) {
             let message = format!("{} has a second address of one family", owner(written));
             let hint = "an instance has one IPv4 and one IPv6 address at most";

@@ -37,6 +37,11 @@ impl Tombstones {
         self.until.contains_key(key)
     }
 
+    /// As [`Tombstones::holds`], without tidying up.
+    pub fn remembers(&self, now: u64, key: &FlowKey<IpAddr>) -> bool {
+        self.until.get(key).is_some_and(|until| *until > now)
+    }
+
     /// A new flow uses the key: the old one no longer matters (RST-05).
     pub fn exhume(&mut self, key: &FlowKey<IpAddr>) {
         self.until.remove(key);

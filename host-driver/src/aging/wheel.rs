@@ -147,7 +147,7 @@ mod tests {
         wheel.set(5, far);
         let mut now = 0;
         while now < far {
-            assert_eq!(fire(&mut wheel, now), []);
+            assert_eq!(fire(&mut wheel, now), Vec::<u32>::new());
             now += 100_000;
         }
         assert_eq!(fire(&mut wheel, far + 256), [5]);

@@ -83,7 +83,14 @@ impl Conn {
         };
         (
             self.key(self.zone, self.initiator, destination),
-            self.action(flow, Direction::Forward, side, new, self.responder_egress),
+            FlowAction {
+                flow,
+                direction: Direction::Forward,
+                side,
+                address: new.address,
+                port: new.port,
+                egress: self.responder_egress,
+            },
         )
     }
 
@@ -101,7 +108,14 @@ impl Conn {
         };
         (
             self.key(zone, self.inside, destination),
-            self.action(flow, Direction::Return, side, new, self.initiator_egress),
+            FlowAction {
+                flow,
+                direction: Direction::Return,
+                side,
+                address: new.address,
+                port: new.port,
+                egress: self.initiator_egress,
+            },
         )
     }
 
@@ -139,24 +153,6 @@ impl Conn {
             destination: destination.address,
             source_port: source.port,
             destination_port: destination.port,
-        }
-    }
-
-    fn action(
-        &self,
-        flow: u32,
-        direction: Direction,
-        side: Side,
-        new: Endpoint,
-        egress: PortId,
-    ) -> FlowAction<IpAddr> {
-        FlowAction {
-            flow,
-            direction,
-            side,
-            address: new.address,
-            port: new.port,
-            egress,
         }
     }
 }

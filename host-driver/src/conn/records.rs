@@ -131,7 +131,7 @@ mod tests {
             Origin::Outbound,
             ["10.0.0.4:1", "203.0.113.10:2", "192.0.2.1:3"],
         );
-        let mut add = |records: &mut Records| {
+        let add = |records: &mut Records| {
             let id = records.next_id()?;
             records.insert(id, flow);
             Ok(id)

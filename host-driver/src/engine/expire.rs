@@ -24,7 +24,11 @@ pub(crate) struct Expiry {
 impl<M: Memory> Engine<M> {
     pub(super) fn expire_flows(&mut self) -> usize {
         let mut expiry = std::mem::take(&mut self.expiry);
-        let expired = if expiry.asked.is_empty() { 0 } else { self.take_answer(&mut expiry) };
+        let expired = if expiry.asked.is_empty() {
+            0
+        } else {
+            self.take_answer(&mut expiry)
+        };
         if expiry.asked.is_empty() {
             self.ask_for_due_flows(&mut expiry);
         }
@@ -73,7 +77,9 @@ impl<M: Memory> Engine<M> {
     /// Removes the flow if it is over; true if so.
     fn judge(&mut self, id: u32, state: &FlowState, tick: u32) -> bool {
         let now = self.now;
-        let Some(conn) = self.flows.records.get_mut(id) else { return false };
+        let Some(conn) = self.flows.records.get_mut(id) else {
+            return false;
+        };
         // What passes after a reset does not keep the flow: its ends are gone (spec A-21).
         if let Some(seen) = state.last_seen.filter(|_| conn.phase != Phase::Reset) {
             let idle = u64::from(tick.wrapping_sub(seen));

@@ -36,16 +36,28 @@ impl Flows {
 }
 
 impl<M: Memory> Engine<M> {
+    /// Takes memory for every flow that the card can hold, so that no packet has to wait for it.
+    pub fn reserve(&mut self) {
+        self.flows.records.reserve_all();
+        self.flows.wheel.reserve(self.flows.records.capacity());
+    }
+
     /// Installs both entries of a flow.
     pub(crate) fn install(&mut self, conn: Conn) -> Result<(), Refusal> {
-        let id = self.flows.records.next_id().map_err(|_| Refusal::FlowIdsExhausted)?;
+        let id = self
+            .flows
+            .records
+            .next_id()
+            .map_err(|_| Refusal::FlowIdsExhausted)?;
         let (forward, reverse) = (conn.forward(id), conn.reverse(id));
         let entry = |(key, action)| FlowEntry::new(key, action).ok_or(Refusal::Unparsed);
         let pair = (entry(forward)?, entry(reverse)?);
-        self.tables.install_pair(&self.device, pair.0, pair.1).map_err(|e| match e {
-            InsertError::Present { .. } => Refusal::KeyInUse,
-            InsertError::Full(_) => Refusal::TableFull,
-        })?;
+        self.tables
+            .install_pair(&self.device, pair.0, pair.1)
+            .map_err(|e| match e {
+                InsertError::Present { .. } => Refusal::KeyInUse,
+                InsertError::Full(_) => Refusal::TableFull,
+            })?;
         self.flows.tombstones.exhume(&forward.0);
         self.flows.tombstones.exhume(&reverse.0);
         self.flows.wheel.set(id, conn.deadline());
@@ -69,7 +81,9 @@ impl<M: Memory> Engine<M> {
     }
 
     fn release_port(&mut self, conn: &Conn) {
-        let Some(protocol) = snat_protocol(conn.protocol) else { return };
+        let Some(protocol) = snat_protocol(conn.protocol) else {
+            return;
+        };
         let flow = Flow {
             instance: InstanceId(conn.initiator_egress.into()),
             protocol,

@@ -1,5 +1,6 @@
 //! What the driver does now and then: heartbeat, lost records, neighbours.
 
+use firmware_api::entry::port::Port;
 use firmware_api::inject::Inject;
 use firmware_api::{Family, Memory, PortId, PuntReason};
 
@@ -34,6 +35,7 @@ impl<M: Memory> Engine<M> {
             self.look_at_counters();
             self.housekeeping.counters_at = self.now + COUNTERS_PERIOD;
         }
+        self.tick_health();
         self.send_neighbor_requests();
     }
 
@@ -47,7 +49,10 @@ impl<M: Memory> Engine<M> {
                 "the punt ring was full: learn records lost"
             );
             self.learns_lost_at = Some(self.now);
-        } else if self.learns_lost_at.is_some_and(|at| self.now > at + super::LOSS_WINDOW) {
+        } else if self
+            .learns_lost_at
+            .is_some_and(|at| self.now > at + super::LOSS_WINDOW)
+        {
             self.learns_lost_at = None;
         }
         self.housekeeping.learns_lost = lost;
@@ -68,7 +73,10 @@ impl<M: Memory> Engine<M> {
         if self.active.set_peer_mac(port, family, mac)
             && let Some(config) = self.active.port(port).copied()
         {
-            self.tables.set_port(&self.device, port, config);
+            let entry = Port::new(config);
+            if let Err(error) = self.tables.port.set(&self.device, port.into(), entry) {
+                tracing::error!(%error, "a neighbour's address was not written");
+            }
         }
     }
 }

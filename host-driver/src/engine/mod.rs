@@ -5,18 +5,24 @@
 //! rings doorbells, and allocates nothing per packet.
 
 mod active;
+mod answer;
 mod expire;
+mod explain;
 mod flows;
 mod housekeeping;
 mod resets;
+mod select;
+mod start;
 
-pub use active::{Active, OutboundFacts, PortFacts, RuleFacts};
+pub use active::{Active, FlowCount, OutboundFacts, RuleFacts};
 pub use flows::Flows;
+pub use start::{Options, StartError};
 
 use firmware_api::inject::Inject;
 use firmware_api::{Memory, PortId};
 use std::net::IpAddr;
 
+use crate::apply::{InForce, Watch};
 use crate::device::Device;
 use crate::emit::ethernet::Ethernet;
 use crate::link::Link;
@@ -36,6 +42,9 @@ const PUNT_BUDGET: usize = 256;
 /// The driver's core.
 #[derive(Debug)]
 pub struct Engine<M: Memory> {
+    /// What the card is called: `sim`, `shm:/dev/shm/headgate0`.
+    name: String,
+    started_at: u64,
     pub(crate) now: u64,
     pub(crate) device: Device<M>,
     pub(crate) tables: Tables,
@@ -47,6 +56,13 @@ pub struct Engine<M: Memory> {
     pub(crate) snat: Allocator,
     pub(crate) link: Link,
     pub(crate) active: Active,
+    /// What the compiler made of the configuration in force.
+    pub(crate) in_force: Option<InForce>,
+    pub(crate) watch: Watch,
+    /// Configurations put in force since start.
+    pub(crate) applied: u64,
+    /// Diagnostics of the last configuration, if it was refused.
+    pub(crate) refused: Vec<String>,
     pub(crate) refusals: Refusals,
     /// Driver time at which a lost learn record was last noticed.
     pub(crate) learns_lost_at: Option<u64>,
@@ -87,7 +103,9 @@ impl<M: Memory> Engine<M> {
     }
 
     fn take_punts(&mut self) -> usize {
-        let Some(mut batch) = self.batch.take() else { return 0 };
+        let Some(mut batch) = self.batch.take() else {
+            return 0;
+        };
         let mut taken = 0;
         while taken < PUNT_BUDGET && self.punts.take(&self.device, &mut batch) > 0 {
             for (punt, frame) in batch.iter() {
@@ -107,14 +125,20 @@ impl<M: Memory> Engine<M> {
     }
 
     pub(crate) fn inject(&mut self, inject: Inject, frame: &[u8]) -> Result<(), Refusal> {
-        self.injects.push(&self.device, inject, frame).map_err(|_| Refusal::InjectRingFull)
+        self.injects
+            .push(&self.device, inject, frame)
+            .map_err(|_| Refusal::InjectRingFull)
     }
 
     /// The Ethernet header of a frame that the driver sends out of a port.
     pub(crate) fn ethernet(&self, port: PortId, to: IpAddr) -> Option<Ethernet> {
         let facts = self.active.port(port)?;
         Some(Ethernet {
-            destination: if to.is_ipv4() { facts.peer_mac_v4 } else { facts.peer_mac_v6 },
+            destination: if to.is_ipv4() {
+                facts.peer_mac_v4
+            } else {
+                facts.peer_mac_v6
+            },
             source: facts.own_mac,
             vlan: facts.vlan,
         })

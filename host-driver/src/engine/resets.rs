@@ -46,8 +46,12 @@ impl<M: Memory> Engine<M> {
         if egress == EGRESS_RECIRCULATE {
             return;
         }
-        let Some(ethernet) = self.ethernet(egress, to.address) else { return };
-        let Some(addresses) = Addresses::new(from.address, to.address) else { return };
+        let Some(ethernet) = self.ethernet(egress, to.address) else {
+            return;
+        };
+        let Some(addresses) = Addresses::new(from.address, to.address) else {
+            return;
+        };
         let mut frame = std::mem::take(&mut self.scratch);
         let reset = Reset {
             ethernet,

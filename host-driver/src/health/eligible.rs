@@ -7,29 +7,9 @@
 
 use bitvec::vec::BitVec;
 
+use flow_compiler::ir::{AdminState, NoHealthyBackends};
+
 use super::{Health, Reason};
-
-/// What the administrator says of one member of one pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AdminState {
-    /// The probe decides.
-    #[default]
-    None,
-    /// Eligible, whatever the probe says.
-    Up,
-    /// Not eligible, whatever the probe says.
-    Down,
-}
-
-/// What a probe wants done when it finds no backend up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NoHealthyBackends {
-    /// No new flows.
-    #[default]
-    AllProbedDown,
-    /// New flows to all of them.
-    AllProbedUp,
-}
 
 /// A member of a pool as one rule sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +23,7 @@ pub struct Member {
 impl Member {
     fn stands(self) -> bool {
         match self.admin {
-            AdminState::None => self.health == Health::Up,
+            AdminState::Probed => self.health == Health::Up,
             AdminState::Up => true,
             AdminState::Down => false,
         }
@@ -55,10 +35,10 @@ impl Member {
         match self.admin {
             AdminState::Up => Some(Reason::UpAdmin),
             AdminState::Down => Some(Reason::DownAdmin),
-            AdminState::None if eligible && self.health == Health::Down => {
+            AdminState::Probed if eligible && self.health == Health::Down => {
                 Some(Reason::UpProbeAllDownIsUp)
             }
-            AdminState::None => probe,
+            AdminState::Probed => probe,
         }
     }
 }
@@ -74,7 +54,7 @@ pub fn eligible(members: &[Member], probe: Option<NoHealthyBackends>) -> BitVec 
     }
     members
         .iter()
-        .map(|member| member.admin == AdminState::None)
+        .map(|member| member.admin == AdminState::Probed)
         .collect()
 }
 
@@ -89,11 +69,11 @@ mod tests {
         let member = |letter| match letter {
             'u' => Member {
                 health: Health::Up,
-                admin: AdminState::None,
+                admin: AdminState::Probed,
             },
             'd' => Member {
                 health: Health::Down,
-                admin: AdminState::None,
+                admin: AdminState::Probed,
             },
             'U' => Member {
                 health: Health::Down,

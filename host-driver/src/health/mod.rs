@@ -15,7 +15,7 @@ mod schedule;
 mod spec;
 mod target;
 
-pub use eligible::{AdminState, Member, NoHealthyBackends, eligible};
+pub use eligible::{Member, eligible};
 pub use hold_down::HoldDown;
 pub use outcome::Outcome;
 pub use reason::Reason;

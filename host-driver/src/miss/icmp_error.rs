@@ -1,8 +1,8 @@
 //! `icmp_error`: an ICMP error quotes a packet that was translated; translate the quote back and
 //! send the error to the end that can use it.
 
-use firmware_api::Memory;
 use firmware_api::EGRESS_RECIRCULATE;
+use firmware_api::Memory;
 use firmware_api::entry::flow::{FlowAction, FlowKey, Side};
 use firmware_api::inject::Inject;
 use std::net::IpAddr;
@@ -26,7 +26,8 @@ impl<M: Memory> Engine<M> {
             destination_port: quote.source_port,
         };
         let action = self.tables.flow(key).ok_or(Refusal::NoFlowQuoted)?;
-        self.send_translated(packet, &quote, &action).ok_or(Refusal::NoFlowQuoted)?
+        self.send_translated(packet, &quote, &action)
+            .ok_or(Refusal::NoFlowQuoted)?
     }
 
     /// `None` when the error cannot be translated to that action's end.
@@ -39,7 +40,11 @@ impl<M: Memory> Engine<M> {
         // An error that goes through the pipeline again is addressed to our own public address and
         // is translated by the next flow when it comes back as a punt of its own.
         let port = action.egress;
-        let facts_port = if port == EGRESS_RECIRCULATE { firmware_api::UPLINK_PORT } else { port };
+        let facts_port = if port == EGRESS_RECIRCULATE {
+            firmware_api::UPLINK_PORT
+        } else {
+            port
+        };
         let ((outer, quoted), ports) = match action.side {
             Side::Destination => (
                 (

@@ -27,7 +27,11 @@ impl<M: Memory> Engine<M> {
             .get(backend.into())
             .ok_or(Refusal::StaleReference)?
             .config();
-        let port = if to.port == 0 { packet.destination.port } else { to.port };
+        let port = if to.port == 0 {
+            packet.destination.port
+        } else {
+            to.port
+        };
         Ok(Conn {
             initiator: packet.source,
             outside: packet.destination,

@@ -5,8 +5,8 @@
 //! same way; it is a reply between two vports that only looked like a frontend's. Else it is dropped.
 
 use firmware_api::Memory;
-use firmware_api::inject::Inject;
 use firmware_api::Zone;
+use firmware_api::inject::Inject;
 
 use super::{Packet, Refusal};
 use crate::conn::{Conn, Origin, Phase};
@@ -63,7 +63,11 @@ impl<M: Memory> Engine<M> {
             backend: Some(backend),
             ..*packet.punt
         };
-        self.learned(&Packet { punt: &punt, ..*packet }).ok()
+        self.learned(&Packet {
+            punt: &punt,
+            ..*packet
+        })
+        .ok()
     }
 
     /// A flow between two vports whose reply has a backend's address and port, but which did not

@@ -9,10 +9,11 @@ mod snat_miss;
 mod teardown;
 
 pub use refusal::{Refusal, Refusals};
+pub(crate) use snat_miss::snat_protocol;
 
 use firmware_api::entry::flow::FlowKey;
 use firmware_api::entry::port::PortKind;
-use firmware_api::packet::{Headers, parse};
+use firmware_api::packet::{Headers, parse, parse_headers};
 use firmware_api::punt::Punt;
 use firmware_api::{EGRESS_RECIRCULATE, Memory, PortId, PuntReason, UPLINK_PORT, Zone};
 use std::net::IpAddr;
@@ -70,9 +71,12 @@ impl<M: Memory> Engine<M> {
 
     fn parse_punt<'a>(&self, punt: &'a Punt, frame: &'a [u8]) -> Option<Packet<'a>> {
         let known = punt.ingress == EGRESS_RECIRCULATE
-            || self.active.port(punt.ingress).is_some_and(|p| p.kind != PortKind::Off);
+            || self
+                .active
+                .port(punt.ingress)
+                .is_some_and(|p| p.kind != PortKind::Off);
         let headers = if punt.reason.is_copy() {
-            firmware_api::packet::parse_headers(frame, punt.length).ok()?
+            parse_headers(frame, punt.length.into()).ok()?
         } else {
             parse(frame).ok()?
         };
@@ -90,7 +94,10 @@ impl<M: Memory> Engine<M> {
             PuntReason::Learn => self.on_learn(packet),
             PuntReason::Midflow => self.on_midflow(packet),
             PuntReason::SnatMiss => self.on_snat_miss(packet),
-            PuntReason::Teardown => self.on_teardown(packet),
+            PuntReason::Teardown => {
+                self.on_teardown(packet);
+                Ok(())
+            }
             PuntReason::Neighbor => self.on_neighbor(packet),
             PuntReason::IcmpError => self.on_icmp_error(packet),
             PuntReason::Echo => Err(Refusal::Unsupported),

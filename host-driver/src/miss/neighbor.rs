@@ -12,7 +12,8 @@ impl<M: Memory> Engine<M> {
         let mut reply = std::mem::take(&mut self.scratch);
         let port = packet.punt.ingress;
         let outcome =
-            self.link.on_neighbor(self.now, port, packet.frame, &packet.headers, &mut reply);
+            self.link
+                .on_neighbor(self.now, port, packet.frame, &packet.headers, &mut reply);
         let result = match outcome {
             NeighborOutcome::Reply { learned } => {
                 self.refusals.count_answered();

@@ -61,14 +61,15 @@ impl std::fmt::Display for Refusal {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Refusals {
     by_cause: [u64; Refusal::ALL.len()],
-    held_packets: u64,
+    refused_packets: u64,
+    answered_packets: u64,
 }
 
 impl Refusals {
     /// Counts a refusal of a punt of that reason.
     pub fn count(&mut self, refusal: Refusal, reason: PuntReason) {
         self.by_cause[refusal as usize] += 1;
-        self.held_packets += u64::from(!reason.is_copy());
+        self.refused_packets += u64::from(!reason.is_copy());
     }
 
     /// How often a cause occurred.
@@ -76,13 +77,18 @@ impl Refusals {
         self.by_cause[refusal as usize]
     }
 
-    /// Packets that ended in the driver.
-    pub fn held_packets(&self) -> u64 {
-        self.held_packets
+    /// Held packets that the driver gave up (`driver_refused`).
+    pub fn refused_packets(&self) -> u64 {
+        self.refused_packets
     }
 
-    /// Packets that ended in the driver because they were answered there, not refused.
+    /// Held packets that ended in the driver, refused or answered.
+    pub fn held_packets(&self) -> u64 {
+        self.refused_packets + self.answered_packets
+    }
+
+    /// Counts a held packet that was answered or understood, and so ends in the driver.
     pub fn count_answered(&mut self) {
-        self.held_packets += 1;
+        self.answered_packets += 1;
     }
 }

@@ -26,7 +26,11 @@ impl<M: Memory> Engine<M> {
             Exhausted::NoPorts { .. } => Refusal::NoSnatPorts,
             _ => Refusal::SnatExhausted,
         })?;
-        let facts = self.active.outbound(packet.punt.ingress, packet.source.address, flow.protocol);
+        let facts = self.active.outbound(
+            packet.punt.ingress,
+            packet.source.address,
+            packet.headers.protocol,
+        );
         let ours = self.active.is_ours(packet.destination.address);
         let conn = Conn {
             initiator: packet.source,
@@ -36,7 +40,11 @@ impl<M: Memory> Engine<M> {
             protocol: packet.headers.protocol,
             zone: packet.zone(),
             initiator_egress: packet.punt.ingress,
-            responder_egress: if ours { EGRESS_RECIRCULATE } else { UPLINK_PORT },
+            responder_egress: if ours {
+                EGRESS_RECIRCULATE
+            } else {
+                UPLINK_PORT
+            },
             initial_seq: packet.headers.tcp_seq,
             phase: Phase::Open,
             idle_timeout: facts.idle_timeout,

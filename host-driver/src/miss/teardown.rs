@@ -2,16 +2,16 @@
 
 use firmware_api::Memory;
 
-use super::{Packet, Refusal};
+use super::Packet;
 use crate::engine::Engine;
 
 impl<M: Memory> Engine<M> {
-    pub(super) fn on_teardown(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
+    pub(super) fn on_teardown(&mut self, packet: &Packet<'_>) {
         let Some(action) = self.tables.flow(packet.key()) else {
-            return Ok(()); // removed while the record was in the ring
+            return; // removed while the record was in the ring
         };
         let Some(conn) = self.flows.records.get_mut(action.flow) else {
-            return Ok(());
+            return;
         };
         let from_initiator = action.direction == firmware_api::entry::flow::Direction::Forward;
         conn.phase = conn.phase.after(packet.headers.tcp_flags, from_initiator);
@@ -20,6 +20,5 @@ impl<M: Memory> Engine<M> {
         }
         conn.last_active = self.now;
         self.flows.wheel.set(action.flow, conn.deadline());
-        Ok(())
     }
 }

@@ -105,7 +105,10 @@ impl Plan {
     }
 
     /// Whether the plan can be met at all (L-OUT-10).
-    pub(super) fn check(&self) -> Result<(), PlanError> {
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn check(&self) -> Result<(), PlanError> {
         let mut seen = BTreeSet::new();
         for share in &self.shares {
             let (instance, protocol) = (share.instance, share.protocol);

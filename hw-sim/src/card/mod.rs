@@ -119,6 +119,12 @@ impl Card {
         &self.pipeline.counters
     }
 
+    /// Whether the host lets it take frames. Until then they stay where they are.
+    pub fn is_enabled(&self) -> bool {
+        let control = self.bars.bar0.load32(CONTROL.offset);
+        control & (CONTROL_ENABLE | CONTROL_RESET) == CONTROL_ENABLE
+    }
+
     /// Does one round at `now_ms` of the device clock.
     pub fn poll(&mut self, now_ms: u64, ports: &mut impl Ports) -> Work {
         let bar0 = self.bars.bar0.clone();
@@ -290,11 +296,10 @@ impl Card {
 
     fn harvest(&mut self) -> bool {
         let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
-        let layout = self.pipeline.layout().clone();
-        let activity = &mut self.pipeline.activity;
+        let (layout, activity) = self.pipeline.harvested();
         let done = self
             .harvest
-            .poll(bar0, bar2, rings, &layout, activity, self.tick);
+            .poll(bar0, bar2, rings, layout, activity, self.tick);
         done.map_or_else(
             |error| {
                 self.latch.set(bar0, error);

@@ -36,7 +36,7 @@ use firmware_api::packet::header::Tcp;
 use firmware_api::packet::{Class, Headers, parse};
 use firmware_api::punt::Punt;
 use firmware_api::ring::ONE_SLOT_PAYLOAD;
-use firmware_api::{DropReason, EGRESS_RECIRCULATE, Memory, PortId, Zone};
+use firmware_api::{DropReason, EGRESS_RECIRCULATE, Memory, PortId};
 
 use crate::activity::Activity;
 use crate::batch::{BATCH, Batch, Frame};
@@ -122,6 +122,11 @@ impl Pipeline {
         &self.layout
     }
 
+    /// What a harvest reads and clears.
+    pub(crate) const fn harvested(&mut self) -> (&Layout, &mut Activity) {
+        (&self.layout, &mut self.activity)
+    }
+
     /// Forgets activity and counters.
     pub fn reset(&mut self) {
         self.activity.clear();
@@ -187,7 +192,6 @@ impl Slot {
             let origin = ingress_port::admit(tables, frame.ingress, &headers, bytes)?;
             let mut packet = Packet {
                 headers,
-                ingress: frame.ingress,
                 zone: origin.zone,
                 instance: origin.instance,
                 hash: 0,
@@ -259,7 +263,7 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
             )?
         };
         if let Some(copy) = &forward.copy {
-            self.copy(packet, frame.bytes(), copy);
+            self.copy(packet, frame, copy);
         }
         if let Some(translation) = &forward.translation {
             rewrite::translate(frame.bytes_mut(), &packet.headers, translation);
@@ -289,15 +293,9 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
         if self.conditions.reprocess {
             return Fate::Dropped(DropReason::ReprocessMiss);
         }
-        let packet = slot.admitted.ok().unwrap_or(Packet {
-            headers: slot.headers.expect("only parsed frames are held"),
-            ingress: frame.ingress,
-            zone: Zone::UPLINK,
-            instance: None,
-            hash: 0,
-        });
-        let bytes = frame.bytes();
-        if self.punt(&packet, bytes, bytes.len(), &Copied::plain(reason)) {
+        let hash = slot.admitted.map_or(0, |packet| packet.hash);
+        let whole = frame.bytes().len();
+        if self.punt(frame, hash, whole, &Copied::plain(reason)) {
             Fate::Held
         } else {
             Fate::Dropped(DropReason::PuntRingFull)
@@ -305,14 +303,25 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     }
 
     /// Tells the driver of a packet that goes on: its headers, as they came.
-    fn copy(&mut self, packet: &Packet, bytes: &[u8], copy: &Copied) {
-        let headers = headers_len(&packet.headers, bytes);
-        self.punt(packet, bytes, headers, copy);
+    fn copy(&mut self, packet: &Packet, frame: &Frame, copied: &Copied) {
+        let headers = headers_len(&packet.headers, frame.bytes());
+        self.punt(frame, packet.hash, headers, copied);
     }
 
-    fn punt(&mut self, packet: &Packet, bytes: &[u8], captured: usize, copied: &Copied) -> bool {
-        let mut punt = packet.punt(copied, self.conditions.tick, bytes.len());
-        punt.captured = captured as u16;
+    /// Writes a punt record with the first bytes of a frame.
+    fn punt(&mut self, frame: &Frame, hash: u64, captured: usize, copied: &Copied) -> bool {
+        let bytes = frame.bytes();
+        let punt = Punt {
+            reason: copied.reason,
+            ingress: frame.ingress,
+            timestamp: self.conditions.tick,
+            rule: copied.rule,
+            backend: copied.backend,
+            flow_hash: hash as u32,
+            flow: copied.flow,
+            length: bytes.len() as u16,
+            captured: captured as u16,
+        };
         let written = self.outlet.punt(&punt, &bytes[..captured]);
         self.counters.punt(copied.reason, written);
         written

@@ -7,7 +7,6 @@ use firmware_api::entry::flow::Side;
 use firmware_api::entry::instance::InstanceId;
 use firmware_api::entry::rule::RuleId;
 use firmware_api::packet::{Class, Headers};
-use firmware_api::punt::Punt;
 use firmware_api::{DropReason, PortId, Protocol, PuntReason, Zone};
 
 /// A packet between the stages; its bytes stay in the frame.
@@ -15,8 +14,6 @@ use firmware_api::{DropReason, PortId, Protocol, PuntReason, Zone};
 pub(super) struct Packet {
     /// The parsed headers.
     pub headers: Headers,
-    /// The port it came in on; [`firmware_api::EGRESS_RECIRCULATE`] when it is here a second time.
-    pub ingress: PortId,
     /// Where it comes from.
     pub zone: Zone,
     /// The instance behind the ingress vport.
@@ -44,21 +41,6 @@ impl Packet {
         } else {
             DropReason::UnsupportedProtocol
         })
-    }
-
-    /// The punt record about it, without captured bytes.
-    pub(crate) fn punt(&self, about: &Copied, timestamp: u32, length: usize) -> Punt {
-        Punt {
-            reason: about.reason,
-            ingress: self.ingress,
-            timestamp,
-            rule: about.rule,
-            backend: about.backend,
-            flow_hash: self.hash as u32,
-            flow: about.flow,
-            length: length as u16,
-            captured: 0,
-        }
     }
 }
 

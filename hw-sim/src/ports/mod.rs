@@ -1,6 +1,7 @@
 //! Where frames come from and go to: queues in memory, capture files, network interfaces.
 
 pub mod memory;
+pub mod packet_socket;
 pub mod pcap;
 
 use firmware_api::PortId;
@@ -8,6 +9,7 @@ use firmware_api::PortId;
 use crate::batch::Batch;
 
 pub use memory::MemoryPorts;
+pub use packet_socket::PacketSockets;
 pub use pcap::PcapPorts;
 
 /// The ports of a card.

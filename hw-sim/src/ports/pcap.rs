@@ -18,9 +18,10 @@ struct Port {
     input: Option<PcapReader<BufReader<File>>>,
     output: Option<PcapWriter<BufWriter<File>>>,
     error: Option<io::Error>,
+    attached: bool,
 }
 
-/// Capture files on some ports. A port without output accepts frames and forgets them.
+/// Capture files on some ports. A port that has only an input accepts frames and forgets them.
 #[derive(Default)]
 pub struct PcapPorts {
     ports: Vec<Port>,
@@ -85,7 +86,9 @@ impl PcapPorts {
         if self.ports.len() <= index {
             self.ports.resize_with(index + 1, Port::default);
         }
-        &mut self.ports[index]
+        let port = &mut self.ports[index];
+        port.attached = true;
+        port
     }
 }
 
@@ -114,16 +117,50 @@ impl Ports for PcapPorts {
     }
 
     fn transmit(&mut self, port: PortId, frame: &[u8]) -> bool {
+        let Some(found) = self.ports.get_mut(usize::from(port)) else {
+            return false;
+        };
         let packet = PcapPacket::new(self.now, frame.len() as u32, frame);
-        let found = self.port(port);
-        if let Some(Err(error)) = found
-            .output
-            .as_mut()
-            .map(|writer| writer.write_packet(&packet))
+        if let Some(writer) = &mut found.output
+            && let Err(error) = writer.write_packet(&packet)
         {
             found.error = Some(io_error(error));
             found.output = None;
         }
-        true
+        found.attached
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Frame;
+
+    #[test]
+    fn what_one_port_writes_another_reads() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.pcap");
+        let mut writer = PcapPorts::default();
+        writer.write(1, &path).expect("creates");
+        writer.set_time(Duration::from_millis(1500));
+        assert!(writer.transmit(1, &[7; 60]) && writer.transmit(1, &[8; 61]));
+        assert!(!writer.transmit(0, &[9; 60]) && !writer.transmit(2, &[9; 60]));
+        assert!(writer.take_error().is_none());
+        drop(writer);
+        let mut reader = PcapPorts::default();
+        reader.read(3, &path).expect("opens");
+        let mut batch = Batch::default();
+        reader.receive(3, &mut batch);
+        let frames: Vec<&[u8]> = batch.frames().iter().map(Frame::bytes).collect();
+        assert_eq!(frames, [&[7; 60][..], &[8; 61]]);
+        assert!(reader.is_done() && reader.transmit(3, &[1; 60]));
+    }
+
+    #[test]
+    fn a_file_that_is_no_capture_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.pcap");
+        std::fs::write(&path, "not a capture, but long enough to be one").expect("writes");
+        assert!(PcapPorts::default().read(0, &path).is_err());
     }
 }

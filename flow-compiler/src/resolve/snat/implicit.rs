@@ -9,10 +9,9 @@ use std::net::IpAddr;
 
 use firmware_api::{Family, Protocol};
 
-use super::capacity::Demand;
 use super::{MAX_DEFAULT_PORTS, Planner};
 use crate::diagnostic::Span;
-use crate::ir::{InstanceIndex, PoolIndex, Sku, SnatAllotment, family_of};
+use crate::ir::{InstanceIndex, PoolIndex, Sku, SnatAllotment, SnatQuota, family_of};
 use crate::resolve::balancer::Balancer;
 
 /// Seconds until an idle flow ends: four minutes, whatever the rule says.
@@ -25,22 +24,27 @@ struct Grant {
     addresses: Vec<IpAddr>,
 }
 
-/// Instances, and what all their pools give them.
-type Allotments = BTreeMap<InstanceIndex, (SnatAllotment, Span)>;
+/// What all pools of an instance give it.
+struct Sum {
+    rule: String,
+    span: Span,
+    addresses: Vec<IpAddr>,
+    ports: u16,
+}
+
+type Sums = BTreeMap<InstanceIndex, Sum>;
 
 /// Adds the implicit ways out to a plan that has all outbound rules.
 pub(super) fn add(planner: &mut Planner<'_>, balancers: &[Balancer<'_>]) {
     for family in [Family::V4, Family::V6] {
         for protocol in [Protocol::Tcp, Protocol::Udp] {
-            let mut allotments = Allotments::new();
+            let mut sums = Sums::new();
             for balancer in balancers.iter().filter(|b| !b.internal) {
-                add_balancer(planner, balancer, family, protocol, &mut allotments);
+                add_balancer(planner, balancer, family, protocol, &mut sums);
             }
-            for (instance, (allotment, span)) in allotments {
-                let ports = u64::from(allotment.ports);
-                planner
-                    .demands
-                    .push(Demand::new(&allotment, protocol, ports, span));
+            for (instance, sum) in sums {
+                let allotment = sum.allotment();
+                planner.demands.add(&allotment, protocol, 1, sum.span);
                 planner.allot(instance, family, protocol, allotment);
             }
         }
@@ -52,7 +56,7 @@ fn add_balancer(
     balancer: &Balancer<'_>,
     family: Family,
     protocol: Protocol,
-    allotments: &mut Allotments,
+    sums: &mut Sums,
 ) {
     for (pool, grant) in grants(balancer, family, protocol) {
         let members = planner.members_of(&balancer.pools[pool.0].ir, family);
@@ -61,9 +65,9 @@ fn add_balancer(
         };
         let is_served = |i: &InstanceIndex| planner.plan.ways.contains_key(&(*i, family, protocol));
         for instance in members.into_iter().filter(|i| !is_served(i)) {
-            let entry = allotments.entry(instance);
-            let (allotment, _) = entry.or_insert_with(|| (nothing(&grant), grant.span));
-            extend(allotment, &grant, tier);
+            sums.entry(instance)
+                .or_insert_with(|| Sum::new(&grant))
+                .add(&grant, tier);
         }
     }
 }
@@ -99,22 +103,32 @@ fn grants(
     grants
 }
 
-fn nothing(grant: &Grant) -> SnatAllotment {
-    SnatAllotment {
-        rule: grant.rule.clone(),
-        addresses: Vec::new(),
-        ports: 0,
-        idle_seconds: IDLE_SECONDS,
-        tcp_reset: false,
+impl Sum {
+    fn new(first: &Grant) -> Self {
+        Self {
+            rule: first.rule.clone(),
+            span: first.span,
+            addresses: Vec::new(),
+            ports: 0,
+        }
     }
-}
 
-/// Adds what a pool gives; an address that another pool gave already does not count twice.
-fn extend(allotment: &mut SnatAllotment, grant: &Grant, tier: u16) {
-    for address in &grant.addresses {
-        if !allotment.addresses.contains(address) {
-            allotment.addresses.push(*address);
-            allotment.ports = allotment.ports.saturating_add(tier).min(MAX_DEFAULT_PORTS);
+    /// Adds what a pool gives; an address that another pool gave already does not count twice.
+    fn add(&mut self, grant: &Grant, tier: u16) {
+        for address in &grant.addresses {
+            if !self.addresses.contains(address) {
+                self.addresses.push(*address);
+                self.ports = self.ports.saturating_add(tier).min(MAX_DEFAULT_PORTS);
+            }
+        }
+    }
+
+    fn allotment(&self) -> SnatAllotment {
+        SnatAllotment {
+            rule: self.rule.clone(),
+            quotas: SnatQuota::spread(self.ports, &self.addresses),
+            idle_seconds: IDLE_SECONDS,
+            tcp_reset: false,
         }
     }
 }

@@ -16,9 +16,10 @@ use super::{Site, members};
 use crate::config;
 use crate::diagnostic::{Code, Report};
 use crate::ir::{
-    Instance, InstanceIndex, Outbound, OutboundPlan, OutboundRule, Pool, SnatAllotment, family_of,
+    Instance, InstanceIndex, Outbound, OutboundPlan, OutboundRule, Pool, SnatAllotment, SnatQuota,
+    family_of,
 };
-use capacity::Demand;
+use capacity::Demands;
 
 /// Most SNAT ports of an instance by default, however many frontends there are.
 const MAX_DEFAULT_PORTS: u16 = 1024;
@@ -46,7 +47,7 @@ pub(super) fn plan(
     let mut planner = Planner {
         instances,
         plan: OutboundPlan::default(),
-        demands: Vec::new(),
+        demands: Demands::default(),
         report,
     };
     planner.reserve_blocks(balancers);
@@ -54,7 +55,7 @@ pub(super) fn plan(
     implicit::add(&mut planner, balancers);
     planner.add_one_to_one();
     check_rules(balancers, report);
-    capacity::check(&planner.demands, &planner.plan.reserved_blocks, report);
+    planner.demands.check(&planner.plan.reserved_blocks, report);
     planner.plan
 }
 
@@ -62,7 +63,7 @@ pub(super) fn plan(
 struct Planner<'p> {
     instances: &'p [Instance],
     plan: OutboundPlan,
-    demands: Vec<Demand>,
+    demands: Demands,
     report: &'p Report,
 }
 
@@ -121,15 +122,14 @@ impl Planner<'_> {
         };
         let allotment = SnatAllotment {
             rule: balancer.full_name(&rule.name),
-            addresses,
-            ports,
+            quotas: SnatQuota::spread(ports, &addresses),
             idle_seconds: rule.idle_seconds,
             tcp_reset: rule.tcp_reset,
         };
         for protocol in rule.transport.protocols() {
-            let ports = u64::from(ports) * served.len() as u64;
-            let demand = Demand::new(&allotment, *protocol, ports, site.config.span);
-            self.demands.push(demand);
+            let members = served.len() as u64;
+            self.demands
+                .add(&allotment, *protocol, members, site.config.span);
             for instance in &served {
                 self.allot(*instance, family, *protocol, allotment.clone());
             }

@@ -1,0 +1,8 @@
+//! The `flow-compiler` command: see `cli`.
+#![forbid(unsafe_code)]
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,0 +1,520 @@
+//! Every diagnostic, from the smallest configuration that deserves it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use flow_compiler::diagnostic::{Code, Diagnostic, to_text};
+use flow_compiler::source::Source;
+use flow_compiler::{Compiled, Rejected, compile};
+
+/// What most cases begin with: three instances.
+const BASE: &str = "\
+headgate: 1
+instances:
+  - { name: a, addresses: [10.0.0.4, 'fd00::4'], vport: 1, mac: '02:00:00:00:00:04' }
+  - { name: b, addresses: [10.0.0.5], vport: 2, mac: '02:00:00:00:00:05' }
+";
+
+/// A load balancer that most rules hang on.
+const PUBLIC: &str = "\
+loadBalancers:
+  - name: web
+    sku: Standard
+    frontends: [{ name: v4, address: 203.0.113.10 }, { name: v4b, address: 203.0.113.11 }, { name: v6, address: '2001:db8::10' }]
+    backendPools: [{ name: web, members: [{ instance: a }, { instance: b }] }, { name: one, members: [{ instance: a }] }, { name: b, members: [{ instance: b }] }, { name: none }]
+    probes: [{ name: tcp, protocol: Tcp, port: 8080 }]
+";
+
+fn diagnose(text: &str) -> Vec<Diagnostic> {
+    match compile(&Source::new("case.yaml", text)) {
+        Ok(Compiled { warnings, .. }) => warnings,
+        Err(Rejected(diagnostics)) => diagnostics,
+    }
+}
+
+/// Texts with the codes they deserve, in order.
+fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    let mut add = |codes, text: &str| cases.push((codes, text.to_owned()));
+    add(&["HG0001"], "headgate: 1\nname: a\u{0}b\n");
+    add(&["HG0002"], "headgate: [1\n");
+    add(&["HG0003"], "# nothing\n");
+    add(&["HG0004"], "headgate: 1\n---\nheadgate: 1\n");
+    add(&["HG0005"], &"[".repeat(30));
+    add(&["HG0006"], "headgate: 1\nprofile: &p seed\nuplink: *p\n");
+    add(&["HG0007"], "headgate: 1\nheadgate: 1\n");
+    add(&["HG0101"], "headgate: 1\ninstancs: []\n");
+    add(&["HG0102"], "instances: []\n");
+    add(&["HG0103", "HG0103"], "headgate: one\ninstances: 3\n");
+    add(&["HG0109"], "headgate: 2\n");
+    add(&["HG0105"], "headgate: 1\nprofile: sead\n");
+    instance_cases(&mut add);
+    balancer_cases(&mut add);
+    cases.extend(collision_cases());
+    cases.extend(rule_cases());
+    cases.extend(outbound_cases());
+    cases.push((&["HG0407"], large_basic_pool()));
+    cases.push((&["HG0408", "HG0706"], large_pool()));
+    cases.push((&["HG0410"], many_rules()));
+    cases.push((&["HG0404"], many_frontends()));
+    cases.push((&["HG0405"], many_nat_rules()));
+    cases.push((&["HG0406"], many_outbound_rules()));
+    cases.push((&["HG0409"], uneven_weights()));
+    cases
+}
+
+fn instance_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
+    let one = |fields: &str| format!("headgate: 1\ninstances:\n  - {{ {fields} }}\n");
+    let good = "name: a, addresses: [10.0.0.4], vport: 1";
+    add(
+        &["HG0104"],
+        &one("name: a, addresses: [10.0.0.4], vport: 4096, mac: '02:00:00:00:00:04'"),
+    );
+    add(
+        &["HG0106", "HG0107"],
+        &one("name: a, addresses: [10.0.0.400], vport: 1, mac: '01:00:00:00:00:04'"),
+    );
+    add(
+        &["HG0108"],
+        &one("name: a/b, addresses: [10.0.0.4], vport: 1, mac: '02:00:00:00:00:04'"),
+    );
+    add(
+        &["HG0304"],
+        &one("name: a, addresses: [10.0.0.4, 10.0.0.5], vport: 1, mac: '02:00:00:00:00:04'"),
+    );
+    add(
+        &["HG0305"],
+        &one(
+            "name: a, addresses: [10.0.0.4], publicAddress: 168.63.129.16, vport: 1, mac: '02:00:00:00:00:04'",
+        ),
+    );
+    add(
+        &["HG0307"],
+        &one(&format!(
+            "{good}, mac: '02:00:00:00:00:04', publicAddressV6: '2001:db8::1'"
+        )),
+    );
+    add(
+        &["HG0106"],
+        &one(&format!(
+            "{good}, mac: '02:00:00:00:00:04', publicAddress: '2001:db8::1'"
+        )),
+    );
+    let twice = "  - { name: a, addresses: [10.0.0.4], vport: 1, mac: '02:00:00:00:00:05' }\n";
+    add(
+        &["HG0202", "HG0303", "HG0301", "HG0302"],
+        &format!("{BASE}{twice}"),
+    );
+    add(
+        &["HG0306"],
+        "headgate: 1\nuplink: { address: 203.0.113.2/24, nextHop: 203.0.112.1 }\n",
+    );
+    add(
+        &["HG0302"],
+        "headgate: 1\nuplink: { mac: '02:00:00:00:00:01', nextHopMac: '02:00:00:00:00:01' }\n",
+    );
+}
+
+fn balancer_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
+    let balancer = |fields: &str| format!("{BASE}loadBalancers:\n  - {{ {fields} }}\n");
+    add(&["HG0401"], &balancer("name: web"));
+    add(
+        &["HG0201"],
+        &balancer(
+            "name: web, sku: Standard, backendPools: [{ name: p, members: [{ instance: c }] }]",
+        ),
+    );
+    add(
+        &["HG0203"],
+        &balancer(
+            "name: web, sku: Standard, backendPools: [{ name: p, members: [{ instance: a }, { instance: a }] }]",
+        ),
+    );
+    add(
+        &["HG0402"],
+        &balancer(
+            "name: web, sku: Standard, frontends: [{ name: f, address: 203.0.113.10 }, { name: g, address: 10.0.1.1 }]",
+        ),
+    );
+    add(
+        &["HG0403"],
+        &balancer(
+            "name: web, sku: Standard, backendPools: [{ name: p }], outboundRules: [{ name: o, protocol: All, frontends: [], backendPool: p }]",
+        ),
+    );
+    let probe = |fields: &str| {
+        balancer(&format!(
+            "name: web, sku: Standard, probes: [{{ name: p, {fields} }}]"
+        ))
+    };
+    add(
+        &["HG0601"],
+        &probe("protocol: Http, port: 25, requestPath: /"),
+    );
+    add(&["HG0602"], &probe("protocol: Http, port: 80"));
+    add(
+        &["HG0603"],
+        &probe("protocol: Tcp, port: 80, requestPath: /"),
+    );
+    add(
+        &["HG0604"],
+        &probe("protocol: Http, port: 80, requestPath: 'http://x/'"),
+    );
+    add(
+        &["HG0606"],
+        &probe("protocol: Tcp, port: 80, intervalInSeconds: 60, probeThreshold: 3"),
+    );
+    add(
+        &["HG0607"],
+        &probe("protocol: Tcp, port: 80, probeThreshold: 3, numberOfProbes: 2"),
+    );
+    add(
+        &["HG0605"],
+        &balancer(
+            "name: web, sku: Basic, probes: [{ name: p, protocol: Https, port: 443, requestPath: / }]",
+        ),
+    );
+    let behind = "backendPools: [{ name: p, members: [{ instance: a }] }]";
+    add(
+        &["HG0411"],
+        &format!(
+            "{BASE}loadBalancers:\n  - {{ name: x, sku: Basic, {behind} }}\n  - {{ name: y, sku: Standard, {behind} }}\n"
+        ),
+    );
+}
+
+/// A load balancer with these rules.
+fn rules(list: &[&str]) -> String {
+    let mut text = format!("{BASE}{PUBLIC}    loadBalancingRules:\n");
+    for rule in list {
+        let _ = writeln!(text, "      - {{ {rule} }}");
+    }
+    text
+}
+
+fn internal(sku: &str, list: &[&str]) -> String {
+    rules(list)
+        .replace("sku: Standard", &format!("sku: {sku}"))
+        .replace("203.0.113.", "10.1.0.")
+        .replace("2001:db8::", "fd00:1::")
+}
+
+/// Rules that are right by themselves.
+const HTTP: &str = "name: http, protocol: Tcp, frontend: v4, frontendPort: 80, backendPool: web, backendPort: 8080, probe: tcp";
+const UDP: &str = "name: dns, protocol: Udp, frontend: v4, frontendPort: 53, backendPool: web";
+const HA: &str =
+    "name: ha, protocol: All, frontend: v4, frontendPort: 0, backendPool: web, backendPort: 0";
+
+type Case = (&'static [&'static str], String);
+
+/// Rules that collide with another one.
+fn collision_cases() -> Vec<Case> {
+    let http = |more: &str| format!("{HTTP}, {more}");
+    let nat =
+        |rule: &str| rules(&[HTTP]) + &format!("    inboundNatRules:\n      - {{ {rule} }}\n");
+    vec![
+        (&[], rules(&[HTTP, UDP])),
+        (
+            &["HG0501"],
+            rules(&[
+                HTTP,
+                "name: x, protocol: Tcp, frontend: v4, frontendPort: 80, backendPool: web, backendPort: 81",
+            ]),
+        ),
+        (
+            &["HG0502"],
+            rules(&[
+                HTTP,
+                "name: x, protocol: Tcp, frontend: v4b, frontendPort: 80, backendPool: web, backendPort: 8080",
+            ]),
+        ),
+        (
+            &["HG0502"],
+            rules(&[
+                HTTP,
+                "name: x, protocol: Tcp, frontend: v4b, frontendPort: 80, backendPool: web, backendPort: 8080, enableFloatingIP: true",
+            ]),
+        ),
+        (
+            &["HG0503"],
+            rules(&[
+                &http("enableFloatingIP: true"),
+                "name: x, protocol: Tcp, frontend: v4, frontendPort: 81, backendPool: web, backendPort: 8080, enableFloatingIP: true",
+            ]),
+        ),
+        (
+            &["HG0504"],
+            rules(&[
+                HTTP,
+                "name: x, protocol: Tcp, frontend: v4b, frontendPort: 80, backendPool: one, backendPort: 8080",
+            ]),
+        ),
+        (
+            &["HG0505"],
+            nat(
+                "name: n, protocol: Tcp, frontend: v4, frontendPort: 5000, target: a, backendPort: 8080",
+            ),
+        ),
+        (
+            &["HG0506"],
+            nat(
+                "name: n, protocol: Tcp, frontend: v6, frontendPort: 5000, target: b, backendPort: 22",
+            ),
+        ),
+        (
+            &["HG0506"],
+            rules(&["name: x, protocol: Tcp, frontend: v6, frontendPort: 80, backendPool: b"]),
+        ),
+    ]
+}
+
+/// Rules that are wrong by themselves.
+fn rule_cases() -> Vec<Case> {
+    let http = |more: &str| format!("{HTTP}, {more}");
+    vec![
+        (
+            &["HG0507"],
+            rules(&["name: x, protocol: All, frontend: v4, frontendPort: 80, backendPool: web"]),
+        ),
+        (&["HG0508"], rules(&[HA])),
+        (&["HG0509"], internal("Standard", &[HA, HTTP])),
+        (&["HG0510"], rules(&[&http("idleTimeoutInMinutes: 31")])),
+        (
+            &["HG0512", "HG0512"],
+            rules(&[&format!(
+                "{UDP}, idleTimeoutInMinutes: 5, enableTcpReset: true"
+            )]),
+        ),
+        (
+            &["HG0513"],
+            internal("Basic", &[&http("enableTcpReset: true")]),
+        ),
+        (
+            &["HG0514"],
+            internal(
+                "Basic",
+                &[
+                    "name: x, protocol: Tcp, frontend: v6, frontendPort: 80, backendPool: web, loadDistribution: SourceIP",
+                ],
+            ),
+        ),
+        (
+            &["HG0515"],
+            rules(&[&http("enableConnectionTracking: true")]),
+        ),
+        (
+            &["HG0516"],
+            rules(&[UDP]).replace("{ instance: b }] }", "{ instance: b, adminState: Down }] }"),
+        ),
+        (
+            &["HG0517"],
+            rules(&["name: x, protocol: Tcp, frontend: v4, frontendPort: 80, backendPool: none"]),
+        ),
+        (
+            &["HG0518"],
+            internal(
+                "Standard",
+                &[
+                    "name: x, protocol: Tcp, frontend: v6, frontendPort: 80, backendPool: web, enableFloatingIP: true",
+                ],
+            ),
+        ),
+    ]
+}
+
+/// A load balancer with these outbound rules.
+fn outbound(list: &[&str]) -> String {
+    let mut text = format!("{BASE}{PUBLIC}    outboundRules:\n");
+    for rule in list {
+        let _ = writeln!(text, "      - {{ {rule} }}");
+    }
+    text
+}
+
+fn outbound_cases() -> Vec<Case> {
+    const OUT: &str = "name: out, protocol: All, frontends: [v4], backendPool: web";
+    let out = |more: &str| outbound(&[&format!("{OUT}, {more}")]);
+    let snat = "    loadBalancingRules:\n      - { name: http, protocol: Tcp, frontend: v4, frontendPort: 80, backendPool: one }\n";
+    vec![
+        (&["HG0511"], out("idleTimeoutInMinutes: 110")),
+        (
+            &["HG0204"],
+            outbound(&["name: out, protocol: All, frontends: [v4, v4], backendPool: web"]),
+        ),
+        (&["HG0701"], outbound(&[OUT]).replace("Standard", "Basic")),
+        (&["HG0702"], out("allocatedOutboundPorts: 1001")),
+        (&["HG0703"], out("allocatedOutboundPorts: 40000")),
+        (&["HG0704"], outbound(&[OUT]) + snat),
+        (
+            &["HG0705"],
+            outbound(&[
+                OUT,
+                "name: out2, protocol: Tcp, frontends: [v4b, v4], backendPool: one",
+            ]),
+        ),
+    ]
+}
+
+fn instances(count: usize) -> String {
+    let mut text = "instances:\n".to_owned();
+    for i in 0..count {
+        let (high, low) = (i / 250, i % 250 + 1);
+        let vport = i % 4095 + 1;
+        let _ = writeln!(
+            text,
+            "  - {{ name: i{i}, addresses: [10.0.{high}.{low}], vport: {vport}, mac: '02:00:00:00:{high:02x}:{low:02x}' }}"
+        );
+    }
+    text
+}
+
+/// One member more than the default SNAT ports are for.
+fn large_pool() -> String {
+    let members: Vec<String> = (0..1001).map(|i| format!("{{ instance: i{i} }}")).collect();
+    format!(
+        "headgate: 1\n{}loadBalancers:\n  - name: web\n    sku: Standard\n    frontends: [{{ name: f, address: 203.0.113.10 }}]\n    backendPools:\n      - {{ name: p, members: [{}] }}\n    outboundRules: [{{ name: o, protocol: Tcp, frontends: [f], backendPool: p }}]\n",
+        instances(1001),
+        members.join(", "),
+    )
+}
+
+fn large_basic_pool() -> String {
+    let members: Vec<String> = (0..301).map(|i| format!("{{ instance: i{i} }}")).collect();
+    format!(
+        "headgate: 1\n{}loadBalancers:\n  - {{ name: web, sku: Basic, backendPools: [{{ name: p, members: [{}] }}] }}\n",
+        instances(301),
+        members.join(", "),
+    )
+}
+
+fn balancer_of(lists: &str) -> String {
+    format!(
+        "{BASE}loadBalancers:\n  - name: web\n    sku: Standard\n    frontends: [{{ name: f, address: 203.0.113.10 }}]\n    backendPools: [{{ name: p, members: [{{ instance: a }}, {{ instance: b }}] }}]\n{lists}"
+    )
+}
+
+fn many_rules() -> String {
+    let rule = |i| {
+        format!(
+            "      - {{ name: n{i}, protocol: Tcp, frontend: f, frontendPort: {}, target: a, backendPort: {} }}\n",
+            1000 + i,
+            1000 + i
+        )
+    };
+    balancer_of(&format!(
+        "    inboundNatRules:\n{}",
+        (0..301).map(rule).collect::<String>()
+    ))
+}
+
+fn many_nat_rules() -> String {
+    let rule = |i| {
+        format!(
+            "      - {{ name: n{i}, protocol: Tcp, frontend: f, frontendPort: {}, target: i{}, backendPort: {} }}\n",
+            1000 + i,
+            i % 100,
+            1000 + i
+        )
+    };
+    balancer_of(&format!("    inboundNatRules:\n{}", (0..1501).map(rule).collect::<String>()))
+        .replace("instances:\n", &instances(100))
+        .replace("vport: 1, mac: '02:00:00:00:00:04' }\n  - { name: b, addresses: [10.0.0.5], vport: 2, mac: '02:00:00:00:00:05'", "vport: 201, mac: '02:00:00:00:01:04' }\n  - { name: b, addresses: [10.1.0.5], vport: 202, mac: '02:00:00:00:01:05'")
+        .replace("addresses: [10.0.0.4, 'fd00::4']", "addresses: [10.1.0.4]")
+}
+
+fn many_frontends() -> String {
+    let frontend = |i: usize| {
+        format!(
+            "{{ name: f{i}, address: 198.51.{}.{} }}",
+            i / 200,
+            i % 200 + 1
+        )
+    };
+    let frontends: Vec<String> = (0..601).map(frontend).collect();
+    format!(
+        "{BASE}loadBalancers:\n  - name: web\n    sku: Standard\n    frontends: [{}]\n",
+        frontends.join(", ")
+    )
+}
+
+fn many_outbound_rules() -> String {
+    let frontend = |i: usize| {
+        format!(
+            "{{ name: f{i}, address: 198.51.{}.{} }}",
+            i / 200,
+            i % 200 + 1
+        )
+    };
+    let frontends: Vec<String> = (0..301).map(frontend).collect();
+    let rule = |i: usize| {
+        let protocol = if i.is_multiple_of(2) { "Tcp" } else { "Udp" };
+        format!(
+            "{{ name: o{i}, protocol: {protocol}, frontends: [f{}], backendPool: p }}",
+            i / 2
+        )
+    };
+    let rules: Vec<String> = (0..601).map(rule).collect();
+    format!(
+        "{BASE}loadBalancers:\n  - name: web\n    sku: Standard\n    frontends: [{}]\n    backendPools: [{{ name: p }}]\n    outboundRules: [{}]\n",
+        frontends.join(", "),
+        rules.join(", ")
+    )
+}
+
+fn uneven_weights() -> String {
+    let member = |i| format!("{{ instance: i{i}, weight: {} }}", 99 - i % 2);
+    let members: Vec<String> = (0..110).map(member).collect();
+    format!(
+        "headgate: 1\n{}loadBalancers:\n  - {{ name: web, sku: Standard, backendPools: [{{ name: p, members: [{}] }}] }}\n",
+        instances(110),
+        members.join(", ")
+    )
+}
+
+fn numbers(diagnostics: &[Diagnostic]) -> Vec<&'static str> {
+    diagnostics.iter().map(|d| d.code.number()).collect()
+}
+
+#[test]
+fn every_case_deserves_its_codes() {
+    for (codes, text) in cases() {
+        let found = diagnose(&text);
+        let head: String = text.chars().take(2500).collect();
+        assert_eq!(
+            numbers(&found),
+            codes,
+            "{head}\n{}",
+            to_text(&found, &Source::new("case.yaml", &text))
+        );
+    }
+}
+
+#[test]
+fn every_code_has_a_case() {
+    let covered: BTreeSet<&str> = cases()
+        .iter()
+        .flat_map(|(codes, _)| codes.iter().copied())
+        .collect();
+    let missing: Vec<_> = Code::ALL
+        .iter()
+        .map(|c| c.number())
+        .filter(|n| !covered.contains(n))
+        .collect();
+    assert!(missing.is_empty(), "no case for {missing:?}");
+}
+
+#[test]
+fn what_people_read() {
+    let small = cases().into_iter().filter(|(_, text)| text.len() < 2500);
+    let texts = small.map(|(_, text)| to_text(&diagnose(&text), &Source::new("case.yaml", &text)));
+    insta::assert_snapshot!(texts.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn arm_codes_are_told_to_programs() {
+    let text = rules(&[
+        "name: http, protocol: Tcp, frontend: v4, frontendPort: 80, backendPool: web, backendPort: 8080",
+        "name: x, protocol: Tcp, frontend: v4b, frontendPort: 80, backendPool: web, backendPort: 8080",
+    ]);
+    insta::assert_json_snapshot!(flow_compiler::diagnostic::to_json(&diagnose(&text)));
+}

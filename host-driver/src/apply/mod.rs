@@ -1,0 +1,256 @@
+//! A new configuration, or new health: what has to change on the card and in the driver.
+//!
+//! Everything that can fail is planned first: a configuration that does not compile, does not fit
+//! the card or wants more SNAT ports than there are is refused before anything is written. Then the
+//! table changes follow in the compiler's order, so that at every prefix every frontend that exists
+//! before and after forwards (invariant `apply_has_no_hole`).
+
+mod fit;
+mod members;
+mod outbound;
+mod ports;
+mod snat_blocks;
+mod watch;
+mod write;
+
+pub use fit::DoesNotFit;
+pub(crate) use members::{MemberState, members};
+pub(crate) use outbound::addresses as snat_addresses;
+pub use watch::ProbeChanges;
+pub(crate) use watch::Watch;
+
+use std::net::IpAddr;
+
+use firmware_api::Memory;
+use flow_compiler::diff::diff;
+use flow_compiler::ids::{Ids, Limits};
+use flow_compiler::ir::{Ir, NextHop, family_of};
+use flow_compiler::lower::{Live, Lowered, lower};
+use flow_compiler::mac::MacAddr;
+use flow_compiler::source::Source;
+use flow_compiler::{Compiled, Rejected, diagnostic};
+
+use crate::conn::{Conn, Origin};
+use crate::control::view::Applied;
+use crate::engine::Engine;
+use crate::probe::Report;
+
+/// The configuration in force, as the compiler knows it.
+#[derive(Debug)]
+pub(crate) struct InForce {
+    pub(crate) file: String,
+    pub(crate) ir: Ir,
+    pub(crate) lowered: Lowered,
+    pub(crate) ids: Ids,
+}
+
+/// What a plan changes; nothing of it has been written.
+struct Plan {
+    ir: Ir,
+    lowered: Lowered,
+    ids: Ids,
+}
+
+impl<M: Memory> Engine<M> {
+    /// Puts a configuration in force, or refuses it as a whole and says why.
+    pub fn apply(&mut self, source: &Source) -> Applied {
+        let (ir, warnings) = match flow_compiler::compile(source) {
+            Ok(Compiled { ir, warnings }) => (ir, warnings),
+            Err(Rejected(found)) => {
+                return self.refuse(vec![diagnostic::to_text(&found, source)]);
+            }
+        };
+        let warnings = match warnings.as_slice() {
+            [] => Vec::new(),
+            some => vec![diagnostic::to_text(some, source)],
+        };
+        match self.plan(ir) {
+            Ok(plan) => {
+                let (changes, flows_ended) = self.carry_out(source.name.clone(), plan);
+                self.refused.clear();
+                self.applied += 1;
+                Applied {
+                    accepted: true,
+                    changes,
+                    flows_ended,
+                    diagnostics: warnings,
+                }
+            }
+            Err(reasons) => self.refuse(
+                reasons
+                    .into_iter()
+                    .map(|r| format!("{}: {r}", source.name))
+                    .collect(),
+            ),
+        }
+    }
+
+    fn refuse(&mut self, diagnostics: Vec<String>) -> Applied {
+        self.refused.clone_from(&diagnostics);
+        Applied {
+            diagnostics,
+            ..Applied::default()
+        }
+    }
+
+    /// Compares a configuration with the card and the driver; changes nothing.
+    fn plan(&self, ir: Ir) -> Result<Plan, Vec<String>> {
+        let unsupported = Watch::unsupported(&ir);
+        if !unsupported.is_empty() {
+            return Err(unsupported);
+        }
+        let mut ids = match &self.in_force {
+            Some(in_force) => in_force.ids.clone(),
+            None => Ids::new(self.limits()),
+        };
+        let live = Live {
+            is_up: &|target| self.watch.is_up(&ir, target),
+            next_hop_mac: &|address| self.next_hop_mac(address),
+        };
+        let lowered =
+            lower(&ir, &mut ids, live).map_err(|exhausted| vec![exhausted.to_string()])?;
+        self.fits(&ir, &lowered.tables)
+            .map_err(|e| vec![e.to_string()])?;
+        Ok(Plan { ir, lowered, ids })
+    }
+
+    /// The Ethernet address of a next hop that was found already.
+    fn next_hop_mac(&self, address: IpAddr) -> Option<MacAddr> {
+        let family = family_of(address);
+        let uplink = &self.in_force.as_ref()?.ir.uplink;
+        if uplink.link(family).next_hop != NextHop::Resolve(address) {
+            return None;
+        }
+        MacAddr::new(self.link.next_hop(family)?.mac()?).ok()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            rules: self.tables.rule.len(),
+            backends: self.tables.backend.len(),
+            instances: self.tables.instance.len(),
+            selector_slots: self.tables.selector.len(),
+        }
+    }
+
+    /// Writes a plan; returns table changes and flows ended.
+    fn carry_out(&mut self, file: String, plan: Plan) -> (usize, usize) {
+        let Plan { ir, lowered, ids } = plan;
+        self.watch.follow(self.now, &ir);
+        let changes = self.write_changes(&lowered);
+        let lost = self.reallocate(&ir);
+        self.activate(&ir, &lowered);
+        self.in_force = Some(InForce {
+            file,
+            ir,
+            lowered,
+            ids,
+        });
+        let ended = lost + self.end_flows_without_a_rule() + self.move_off_unhealthy();
+        self.ring_doorbells();
+        (changes, ended)
+    }
+
+    fn write_changes(&mut self, lowered: &Lowered) -> usize {
+        let empty = Lowered::default();
+        let old = self
+            .in_force
+            .as_ref()
+            .map_or(&empty, |in_force| &in_force.lowered);
+        let changes = diff(&old.tables, &lowered.tables);
+        for change in &changes {
+            self.write(change);
+        }
+        changes.len()
+    }
+
+    /// An answer of a probe. Selections follow at once.
+    pub fn observe(&mut self, now: u64, report: Report) {
+        self.now = self.now.max(now);
+        if self.watch.observe(report.target, report.at, report.outcome) {
+            self.reselect();
+        }
+    }
+
+    /// Takes members for healthy by their addresses instead of asking them.
+    pub fn assume_healthy(&mut self, is_alive: impl Fn(IpAddr) -> bool) {
+        self.watch.assume(is_alive);
+        self.reselect();
+    }
+
+    /// What the prober has to be told since the last call.
+    pub fn take_probe_changes(&mut self) -> ProbeChanges {
+        self.watch.take_changes()
+    }
+
+    /// Lets probe timeouts pass that no answer tells of.
+    pub(crate) fn tick_health(&mut self) {
+        if self.watch.tick(self.now) {
+            self.reselect();
+        }
+    }
+
+    /// Writes the selections anew after a change of health.
+    fn reselect(&mut self) {
+        let Some(InForce { file, ir, .. }) = self.in_force.as_ref() else {
+            return;
+        };
+        let (file, ir) = (file.clone(), ir.clone());
+        match self.plan(ir) {
+            Ok(plan) => {
+                self.carry_out(file, plan);
+            }
+            Err(reasons) => tracing::error!(?reasons, "selections do not follow health"),
+        }
+    }
+
+    fn end_flows_without_a_rule(&mut self) -> usize {
+        self.end_flows(|engine, conn| match conn.origin {
+            Origin::Inbound { rule, .. } => engine.active.rule(rule).is_none(),
+            Origin::Outbound => engine.active.port(conn.initiator_egress).is_none(),
+            Origin::Local => engine.active.vport_of(conn.inside.address).is_none(),
+        })
+    }
+
+    /// UDP flows leave a backend that takes no new flows any more (L-PRB-14, A-09); on a Basic load
+    /// balancer TCP flows end when no backend is left (PRB-10, A-08).
+    fn move_off_unhealthy(&mut self) -> usize {
+        let Some(in_force) = self.in_force.as_ref() else {
+            return 0;
+        };
+        let states = members(in_force, &self.watch);
+        let leavers: std::collections::HashSet<_> = states
+            .iter()
+            .filter(|m| !m.eligible)
+            .filter_map(|m| Some((m.rule, m.backend?)))
+            .collect();
+        let dead_rules = members::rules_that_end_tcp(&states);
+        if leavers.is_empty() {
+            return 0;
+        }
+        self.end_flows(|engine, conn| {
+            let Origin::Inbound { rule, backend } = conn.origin else {
+                return false;
+            };
+            let tracked = engine
+                .active
+                .rule(rule)
+                .is_some_and(|r| r.connection_tracking);
+            let udp_leaves = conn.protocol == firmware_api::Protocol::Udp && !tracked;
+            leavers.contains(&(rule, backend)) && udp_leaves
+                || conn.protocol == firmware_api::Protocol::Tcp && dead_rules.contains(&rule)
+        })
+    }
+
+    /// Removes the flows for which `is_over` holds; they are looked at one by one.
+    fn end_flows(&mut self, is_over: impl Fn(&Self, &Conn) -> bool) -> usize {
+        let over: Vec<u32> = self
+            .flows
+            .records
+            .iter()
+            .filter(|(_, conn)| is_over(self, conn))
+            .map(|(id, _)| id)
+            .collect();
+        over.iter().filter(|id| self.remove(**id).is_some()).count()
+    }
+}

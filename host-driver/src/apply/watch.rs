@@ -1,0 +1,206 @@
+//! The health of everything that is probed, across reconfigurations.
+//!
+//! A target is a probe and an address. It keeps its state when a new configuration has it again
+//! with the same specification; with another one it starts from what it was.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+
+use flow_compiler::ir::{Ir, Probe, ProbeProtocol, ProbeTarget};
+
+use crate::health::{self, Health, HoldDown, Outcome, PathError, Reason, RequestPath, Target};
+use crate::probe::TargetId;
+
+/// What identifies a target: load balancer, probe and address.
+type TargetKey = (String, String, IpAddr);
+
+/// Targets to add to and remove from the prober.
+#[derive(Clone, Debug, Default)]
+pub struct ProbeChanges {
+    /// New targets: where and how they are asked.
+    pub add: Vec<(TargetId, IpAddr, health::Probe)>,
+    /// Targets that are no longer asked.
+    pub remove: Vec<TargetId>,
+}
+
+/// All targets.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    targets: BTreeMap<TargetKey, Watched>,
+    next_id: u32,
+    changes: ProbeChanges,
+}
+
+#[derive(Debug)]
+struct Watched {
+    id: TargetId,
+    spec: health::Probe,
+    state: Target,
+    /// Taken for up without being asked (replay of a capture).
+    assumed: bool,
+}
+
+fn key(ir: &Ir, target: &ProbeTarget) -> TargetKey {
+    let balancer = &ir.load_balancers[target.load_balancer.0];
+    (
+        balancer.name.clone(),
+        balancer.probes[target.probe.0].name.clone(),
+        target.address,
+    )
+}
+
+/// The probe as the prober takes it.
+fn spec(probe: &Probe) -> Result<health::Probe, PathError> {
+    let protocol = match &probe.protocol {
+        ProbeProtocol::Tcp => health::Protocol::Tcp,
+        ProbeProtocol::Http { path } => health::Protocol::Http(RequestPath::new(path)?),
+        ProbeProtocol::Https { path } => health::Protocol::Https(RequestPath::new(path)?),
+    };
+    let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    Ok(health::Probe::new(
+        protocol,
+        NonZeroU16::new(probe.port).unwrap_or(NonZeroU16::MIN),
+        at_least_one(probe.interval_seconds),
+        at_least_one(probe.threshold),
+    ))
+}
+
+impl Watch {
+    /// The probes of a configuration that this driver cannot ask, ready to print.
+    pub(crate) fn unsupported(ir: &Ir) -> Vec<String> {
+        let probes = ir.load_balancers.iter().flat_map(|balancer| {
+            balancer
+                .probes
+                .iter()
+                .map(move |probe| (&balancer.name, probe))
+        });
+        probes
+            .filter_map(|(balancer, probe)| {
+                let place = format!("probe {balancer}/{}", probe.name);
+                match (&probe.protocol, spec(probe)) {
+                    (ProbeProtocol::Https { .. }, _) => Some(format!(
+                        "{place}: HTTPS probes are not supported yet; use Http or Tcp"
+                    )),
+                    (_, Err(error)) => Some(format!("{place}: {error}")),
+                    (_, Ok(_)) => None,
+                }
+            })
+            .collect()
+    }
+
+    /// Takes the targets of a new configuration.
+    pub(crate) fn follow(&mut self, now: u64, ir: &Ir) {
+        let mut old = std::mem::take(&mut self.targets);
+        for target in ir.probe_targets() {
+            let probe = &ir.load_balancers[target.load_balancer.0].probes[target.probe.0];
+            let Ok(spec) = spec(probe) else { continue };
+            let key = key(ir, &target);
+            let watched = match old.remove(&key) {
+                Some(same) if same.spec == spec => same,
+                former => self.begin(now, target.address, spec, former),
+            };
+            self.targets.insert(key, watched);
+        }
+        self.changes
+            .remove
+            .extend(old.into_values().map(|watched| watched.id));
+    }
+
+    fn begin(
+        &mut self,
+        now: u64,
+        address: IpAddr,
+        spec: health::Probe,
+        former: Option<Watched>,
+    ) -> Watched {
+        let up = former
+            .as_ref()
+            .is_some_and(|f| f.state.health() == Health::Up);
+        let assumed = former.as_ref().is_some_and(|f| f.assumed);
+        self.changes.remove.extend(former.map(|f| f.id));
+        let id = TargetId(self.next_id);
+        self.next_id += 1;
+        self.changes.add.push((id, address, spec.clone()));
+        let hold_down = HoldDown::default();
+        let state = if up {
+            Target::adopt_up(now, &spec, hold_down)
+        } else {
+            Target::new(&spec, hold_down)
+        };
+        Watched {
+            id,
+            spec,
+            state,
+            assumed,
+        }
+    }
+
+    /// Takes an answer; true when somebody's health changed.
+    pub(crate) fn observe(&mut self, id: TargetId, at: u64, outcome: Outcome) -> bool {
+        let found = self
+            .targets
+            .iter_mut()
+            .find(|(_, watched)| watched.id == id);
+        let Some(((balancer, probe, address), watched)) = found else {
+            return false;
+        };
+        let Some(transition) = watched.state.observe(at, outcome) else {
+            return false;
+        };
+        tracing::info!(
+            %address,
+            probe = format_args!("{balancer}/{probe}"),
+            health = ?transition.to,
+            reason = transition.reason.name(),
+            "health changed"
+        );
+        true
+    }
+
+    /// Lets time pass; true when somebody's health changed.
+    pub(crate) fn tick(&mut self, now: u64) -> bool {
+        let mut changed = false;
+        for watched in self.targets.values_mut() {
+            if watched
+                .state
+                .deadline()
+                .is_some_and(|deadline| deadline <= now)
+            {
+                changed |= watched.state.tick(now).is_some();
+            }
+        }
+        changed
+    }
+
+    /// Takes members for up or down by their addresses instead of asking them.
+    pub(crate) fn assume(&mut self, is_alive: impl Fn(IpAddr) -> bool) {
+        for ((_, _, address), watched) in &mut self.targets {
+            watched.assumed = is_alive(*address);
+        }
+    }
+
+    /// Whether the probe finds the target up.
+    pub(crate) fn is_up(&self, ir: &Ir, target: &ProbeTarget) -> bool {
+        self.find(ir, target)
+            .is_some_and(|w| w.assumed || w.state.health() == Health::Up)
+    }
+
+    /// What is known of a target.
+    pub(crate) fn health(&self, ir: &Ir, target: &ProbeTarget) -> (Health, Option<Reason>) {
+        match self.find(ir, target) {
+            Some(watched) if watched.assumed => (Health::Up, Some(Reason::UpProbeSuccess)),
+            Some(watched) => (watched.state.health(), watched.state.reason()),
+            None => (Health::Down, None),
+        }
+    }
+
+    /// What the prober has to be told since the last call.
+    pub(crate) fn take_changes(&mut self) -> ProbeChanges {
+        std::mem::take(&mut self.changes)
+    }
+
+    fn find(&self, ir: &Ir, target: &ProbeTarget) -> Option<&Watched> {
+        self.targets.get(&key(ir, target))
+    }
+}

@@ -1,0 +1,139 @@
+//! `rules`, `backends`, `flows`, `snat`: one row each.
+
+use super::{Table, count, duration};
+use crate::control::view::{Backend, Flows, Rule, Snat};
+
+/// What each rule does.
+pub fn rules(rules: &[Rule]) -> String {
+    if rules.is_empty() {
+        return "The configuration has no rules.\n".into();
+    }
+    let mut table = Table::new([
+        "RULE", "KIND", "PROTOCOL", "FRONTEND", "TARGET", ">READY", ">FLOWS", ">TOTAL", ">IDLE",
+        "RESET",
+    ]);
+    for rule in rules {
+        table.row([
+            rule.name.clone(),
+            rule.kind.clone(),
+            rule.protocol.clone(),
+            rule.frontend.clone(),
+            rule.target.clone(),
+            format!("{}/{}", rule.eligible, rule.backends),
+            count(rule.flows),
+            count(rule.flows_total),
+            duration(u64::from(rule.idle_timeout_seconds) * 1_000),
+            if rule.tcp_reset {
+                "yes".into()
+            } else {
+                "no".into()
+            },
+        ]);
+        table.mark(5, rule.eligible == 0);
+    }
+    table.to_string()
+}
+
+/// Health and load of each backend.
+pub fn backends(backends: &[Backend]) -> String {
+    if backends.is_empty() {
+        return "The configuration has no backends.\n".into();
+    }
+    let mut table = Table::new([
+        "RULE",
+        "INSTANCE",
+        "ADDRESS",
+        "HEALTH",
+        "NEW FLOWS",
+        ">FLOWS",
+        ">TOTAL",
+        "REASON",
+    ]);
+    for backend in backends {
+        table.row([
+            backend.rule.clone(),
+            backend.instance.clone(),
+            backend.address.clone(),
+            backend.health.clone(),
+            if backend.eligible {
+                "yes".into()
+            } else {
+                "no".into()
+            },
+            count(backend.flows),
+            count(backend.flows_total),
+            backend.reason.clone(),
+        ]);
+        table.mark(3, backend.health == "down");
+    }
+    table.to_string()
+}
+
+/// The flows that were asked for, and how many more there are.
+pub fn flows(flows: &Flows) -> String {
+    if flows.total == 0 {
+        return "There are no flows.\n".into();
+    }
+    let mut table = Table::new([
+        ">ID",
+        "PROTOCOL",
+        "KIND",
+        "INITIATOR",
+        "OUTSIDE",
+        "INSIDE",
+        "RULE",
+        "INSTANCE",
+        "PHASE",
+        ">ENDS IN",
+    ]);
+    for flow in &flows.flows {
+        table.row([
+            flow.id.to_string(),
+            flow.protocol.clone(),
+            flow.kind.clone(),
+            flow.initiator.clone(),
+            flow.outside.clone(),
+            flow.inside.clone(),
+            flow.rule.clone().unwrap_or_default(),
+            flow.instance.clone().unwrap_or_default(),
+            flow.phase.clone(),
+            duration(flow.expires_in),
+        ]);
+    }
+    let hidden = flows.total.saturating_sub(flows.flows.len() as u64);
+    match hidden {
+        0 => table.to_string(),
+        _ => format!("{table}and {} more; --limit N shows more\n", count(hidden)),
+    }
+}
+
+/// SNAT ports of each instance.
+pub fn snat(rows: &[Snat]) -> String {
+    if rows.is_empty() {
+        return "No instance has SNAT ports.\n".into();
+    }
+    let mut table = Table::new([
+        "INSTANCE",
+        "PROTOCOL",
+        ">PORTS",
+        ">USED",
+        ">PEAK",
+        ">FLOWS",
+        ">FAILED",
+        "ADDRESSES",
+    ]);
+    for row in rows {
+        table.row([
+            row.instance.clone(),
+            row.protocol.clone(),
+            count(row.allocated),
+            count(row.used),
+            count(row.peak),
+            count(row.flows),
+            count(row.failed),
+            row.addresses.join(" "),
+        ]);
+        table.mark(6, row.failed > 0);
+    }
+    table.to_string()
+}

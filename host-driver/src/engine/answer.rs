@@ -1,0 +1,364 @@
+//! The engine's answers to questions of the control API.
+
+use std::net::IpAddr;
+
+use firmware_api::entry::flow::FlowKey;
+use firmware_api::entry::port::PortConfig;
+use firmware_api::{DropReason, Memory, PortId, Protocol, PuntReason};
+use flow_compiler::ir::{Instance, Transport};
+use flow_compiler::names::RuleRef;
+use flow_compiler::source::Source;
+
+use super::Engine;
+use crate::apply::{InForce, MemberState, members, snat_addresses};
+use crate::conn::{Conn, Endpoint, Origin};
+use crate::control::view::{
+    Backend, BarUse, Configuration, Counter, Counters, Flow, FlowTotals, Flows, Packets, Rule,
+    Snat, Status, TableUse,
+};
+use crate::control::{Answer, Question};
+use crate::health::Health;
+use crate::miss::Refusal;
+use crate::snat;
+
+impl<M: Memory> Engine<M> {
+    /// Answers a question, or does what it asks for.
+    pub fn answer(&mut self, question: &Question) -> Answer {
+        match question {
+            Question::Status => Answer::Status(Box::new(self.status())),
+            Question::Rules => Answer::Rules(self.rules()),
+            Question::Backends => Answer::Backends(self.backends()),
+            Question::Flows { limit } => Answer::Flows(self.flows(*limit)),
+            Question::Snat => Answer::Snat(self.snat_ports()),
+            Question::Counters => Answer::Counters(self.counters()),
+            Question::Explain { packet, from } => self.explain(packet, from),
+            Question::Apply { name, text } => {
+                Answer::Applied(self.apply(&Source::new(name.clone(), text.clone())))
+            }
+        }
+    }
+
+    /// The whole at a glance.
+    pub fn status(&self) -> Status {
+        let device = self.device.status();
+        let state = match device {
+            _ if self.housekeeping.gone => "gone",
+            status if status.engine_down => "engine down",
+            status if status.driverless => "driverless",
+            _ => "forwarding",
+        };
+        let records = &self.flows.records;
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            device: self.name.clone(),
+            device_state: state.to_owned(),
+            uptime: self.now - self.started_at,
+            configuration: self.configuration(),
+            packets: self.packets(),
+            flows: FlowTotals {
+                live: records.len(),
+                peak: records.high_water(),
+                capacity: records.capacity(),
+                installed: self.flows.installed,
+            },
+            tables: self.table_uses(),
+            bars: self.bar_uses(),
+        }
+    }
+
+    fn configuration(&self) -> Configuration {
+        let mut shown = Configuration {
+            applied: self.applied,
+            refused: self.refused.clone(),
+            ..Configuration::default()
+        };
+        if let Some(InForce {
+            file, ir, lowered, ..
+        }) = &self.in_force
+        {
+            shown.file.clone_from(file);
+            shown.load_balancers = ir.load_balancers.len();
+            shown.rules = lowered.names.rules.len();
+            shown.instances = ir.instances.len();
+        }
+        shown
+    }
+
+    fn packets(&self) -> Packets {
+        let counters = self.device.counters();
+        Packets {
+            received: counters.received,
+            sent: counters.sent,
+            held: counters.held,
+            reprocessed: counters.reprocessed,
+            injected: counters.injected,
+            dropped: counters.dropped_total(),
+            ended_in_driver: self.refusals.held_packets(),
+        }
+    }
+
+    fn table_uses(&self) -> Vec<TableUse> {
+        let usage = self.tables.usage();
+        let rows = usage.iter().map(|usage| TableUse {
+            table: usage.table.name().to_owned(),
+            entries: usage.entries.into(),
+            peak: usage.high_water.into(),
+            capacity: usage.capacity.into(),
+            stash: usage.stashed.into(),
+            displaced: usage.displacements,
+            refused: usage.failures,
+        });
+        rows.collect()
+    }
+
+    fn bar_uses(&self) -> Vec<BarUse> {
+        let accesses = self.device.accesses();
+        let bars = [("bar0", accesses.bar0), ("bar2", accesses.bar2)];
+        let rows = bars.map(|(bar, counts)| BarUse {
+            bar: bar.to_owned(),
+            reads: counts.reads,
+            writes: counts.writes,
+            bytes_written: counts.bytes_written,
+        });
+        rows.into()
+    }
+
+    /// What each rule does.
+    pub fn rules(&self) -> Vec<Rule> {
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
+        let states = members(in_force, &self.watch);
+        let names = in_force.lowered.names.rules.iter();
+        names
+            .map(|(id, name)| {
+                let of_rule = || states.iter().filter(|state| state.rule == *id);
+                let flows = self.active.flows.rule(*id);
+                Rule {
+                    name: name.name.clone(),
+                    eligible: of_rule().filter(|state| state.eligible).count(),
+                    backends: of_rule().count(),
+                    flows: flows.live,
+                    flows_total: flows.total,
+                    ..described(in_force, name.rule)
+                }
+            })
+            .collect()
+    }
+
+    /// Health and load of each backend under each rule.
+    pub fn backends(&self) -> Vec<Backend> {
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
+        let states = members(in_force, &self.watch);
+        states
+            .iter()
+            .map(|state| self.backend_row(in_force, state))
+            .collect()
+    }
+
+    fn backend_row(&self, in_force: &InForce, state: &MemberState) -> Backend {
+        let count = |id| self.active.flows.member(state.rule, id);
+        let flows = state.backend.map(count).unwrap_or_default();
+        Backend {
+            rule: in_force.lowered.names.rule(state.rule),
+            instance: in_force.ir.instance(state.instance).name.clone(),
+            address: Endpoint::new(state.config.address, state.config.port).to_string(),
+            eligible: state.eligible,
+            health: match state.health {
+                None => "not probed",
+                Some(Health::Up) => "up",
+                Some(Health::Down) => "down",
+            }
+            .to_owned(),
+            reason: state.reason.map_or("", |reason| reason.name()).to_owned(),
+            flows: flows.live,
+            flows_total: flows.total,
+        }
+    }
+
+    /// Some of the flows, by ascending id.
+    pub fn flows(&self, limit: usize) -> Flows {
+        let records = &self.flows.records;
+        let rows = records
+            .iter()
+            .take(limit)
+            .map(|(id, conn)| self.flow_row(id, conn));
+        Flows {
+            flows: rows.collect(),
+            total: records.len().into(),
+        }
+    }
+
+    fn flow_row(&self, id: u32, conn: &Conn) -> Flow {
+        let (kind, rule, private) = match conn.origin {
+            Origin::Inbound { rule, .. } => {
+                let name = self.active.rule(rule).map(|facts| facts.name.clone());
+                ("inbound", name, conn.responder_egress)
+            }
+            Origin::Outbound => ("outbound", None, conn.initiator_egress),
+            Origin::Local => ("local", None, conn.responder_egress),
+        };
+        Flow {
+            id,
+            protocol: protocol_name(conn.protocol).to_owned(),
+            kind: kind.to_owned(),
+            initiator: conn.initiator.to_string(),
+            outside: conn.outside.to_string(),
+            inside: conn.inside.to_string(),
+            rule,
+            instance: self
+                .instance_on(private)
+                .map(|instance| instance.name.clone()),
+            phase: conn.phase.name().to_owned(),
+            expires_in: conn.deadline().saturating_sub(self.now),
+        }
+    }
+
+    fn instance_on(&self, vport: u16) -> Option<&Instance> {
+        self.in_force
+            .as_ref()?
+            .ir
+            .instances
+            .iter()
+            .find(|i| i.vport == vport)
+    }
+
+    /// SNAT ports of each instance and protocol.
+    pub fn snat_ports(&self) -> Vec<Snat> {
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
+        let mut usages: Vec<_> = self.snat.usages().collect();
+        usages.sort_unstable_by_key(|(instance, protocol, _)| (*instance, *protocol));
+        let rows = usages
+            .into_iter()
+            .filter_map(|(instance, protocol, usage)| {
+                let vport = instance.0 as u16;
+                let lookup = match protocol {
+                    snat::Protocol::Tcp => Protocol::Tcp,
+                    snat::Protocol::Udp => Protocol::Udp,
+                };
+                let addresses = snat_addresses(&in_force.ir, vport, lookup);
+                Some(Snat {
+                    instance: self.instance_on(vport)?.name.clone(),
+                    protocol: protocol.to_string(),
+                    addresses: addresses.iter().map(IpAddr::to_string).collect(),
+                    allocated: u64::from(usage.allocated),
+                    used: u64::from(usage.used),
+                    peak: u64::from(usage.used_peak),
+                    flows: usage.flows,
+                    failed: usage.failed,
+                })
+            });
+        rows.collect()
+    }
+
+    /// Why packets ended or went to the driver.
+    pub fn counters(&self) -> Counters {
+        let card = self.device.counters();
+        let counter = |reason: &str, count| Counter {
+            reason: reason.to_owned(),
+            count,
+        };
+        let drops = DropReason::ALL
+            .iter()
+            .map(|r| counter(r.name(), self.dropped(*r, &card)));
+        let punts = PuntReason::ALL
+            .iter()
+            .map(|r| counter(r.name(), card.punted(*r)));
+        let lost = PuntReason::ALL
+            .iter()
+            .map(|r| counter(r.name(), card.lost(*r)));
+        let refusals = Refusal::ALL
+            .iter()
+            .map(|r| counter(r.name(), self.refusals.get(*r)));
+        Counters {
+            packets: self.packets(),
+            drops: drops.collect(),
+            punts: punts.collect(),
+            punts_lost: lost.collect(),
+            refusals: refusals.collect(),
+        }
+    }
+
+    /// The card counts its drops; what the driver refused of held packets it counts itself.
+    fn dropped(&self, reason: DropReason, card: &crate::device::Counters) -> u64 {
+        match reason {
+            DropReason::DriverRefused => self.refusals.refused_packets(),
+            reason => card.dropped(reason),
+        }
+    }
+
+    /// Accesses to both BARs.
+    pub fn accesses(&self) -> crate::device::DeviceAccesses {
+        self.device.accesses()
+    }
+
+    /// What a port is, as far as it is configured.
+    pub fn port(&self, port: PortId) -> Option<&PortConfig> {
+        self.active.port(port)
+    }
+
+    /// The addresses of the instance on a vport.
+    pub fn addresses_of(&self, vport: PortId) -> Vec<IpAddr> {
+        self.instance_on(vport)
+            .map_or_else(Vec::new, |instance| instance.addresses.clone())
+    }
+
+    /// The vport of the instance that has the Ethernet address.
+    pub fn vport_of_mac(&self, mac: [u8; 6]) -> Option<u16> {
+        self.active.vport_of_mac(mac)
+    }
+
+    /// The flow of a key, for explanations.
+    pub(super) fn flow_at(&self, key: FlowKey<IpAddr>) -> Option<(u32, &Conn)> {
+        let action = self.tables.flow(key)?;
+        Some((action.flow, self.flows.records.get(action.flow)?))
+    }
+}
+
+pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+        Protocol::Icmp => "ICMP",
+        Protocol::None => "none",
+    }
+}
+
+/// What the configuration says of a rule.
+fn described(in_force: &InForce, rule: RuleRef) -> Rule {
+    let name = |transport: Transport| transport.name().to_owned();
+    match rule {
+        RuleRef::LoadBalancing(balancer, index) => {
+            let balancer = &in_force.ir.load_balancers[balancer.0];
+            let rule = &balancer.rules[index];
+            let frontend = Endpoint::new(balancer.frontend(rule.frontend), rule.frontend_port);
+            Rule {
+                kind: "load balancing".to_owned(),
+                protocol: name(rule.transport),
+                frontend: frontend.to_string(),
+                target: balancer.pools[rule.pool.0].name.clone(),
+                idle_timeout_seconds: rule.idle_seconds,
+                tcp_reset: rule.tcp_reset,
+                ..Rule::default()
+            }
+        }
+        RuleRef::InboundNat(balancer, index) => {
+            let balancer = &in_force.ir.load_balancers[balancer.0];
+            let rule = &balancer.nat_rules[index];
+            let frontend = Endpoint::new(balancer.frontend(rule.frontend), rule.frontend_port);
+            Rule {
+                kind: "inbound NAT".to_owned(),
+                protocol: name(rule.transport),
+                frontend: frontend.to_string(),
+                target: in_force.ir.instance(rule.target).name.clone(),
+                idle_timeout_seconds: rule.idle_seconds,
+                tcp_reset: rule.tcp_reset,
+                ..Rule::default()
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The `host-driver` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    host_driver::cli::main()
+}

@@ -1,0 +1,364 @@
+//! What the specification says of a packet without any flow, read straight off the configuration:
+//! no tables, no hashes, linear scans only. The judge of the pipeline and of `explain`.
+//!
+//! It knows the set of backends that a rule may choose, not which of them the hash picks.
+
+use std::net::IpAddr;
+
+use firmware_api::{DropReason, Family, PortId, Protocol, PuntReason};
+use flow_compiler::ir::{
+    FrontendIndex, Instance, Ir, LoadBalancer, LoadBalancingRule, NatRule, Outbound, Transport,
+    family_of,
+};
+
+/// A packet, as far as the rules look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// TCP, UDP, or ICMP (an echo request).
+    pub protocol: Protocol,
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// Source port; 0 for ICMP.
+    pub source_port: u16,
+    /// Destination port; 0 for ICMP.
+    pub destination_port: u16,
+    /// SYN without ACK.
+    pub opens: bool,
+    /// Where it comes in: 0 = uplink, else a vport.
+    pub ingress: PortId,
+}
+
+/// A packet's four translatable facts and where it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Leaving {
+    /// The port.
+    pub egress: PortId,
+    /// Source address and port.
+    pub source: (IpAddr, u16),
+    /// Destination address and port.
+    pub destination: (IpAddr, u16),
+}
+
+/// What has to become of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It leaves in one of these ways, and these records tell the driver of it.
+    Leaves(Vec<Leaving>, Option<PuntReason>),
+    /// The driver gets it.
+    Held(PuntReason),
+    /// It ends here.
+    Dropped(DropReason),
+}
+
+/// A rule that listens where a packet goes.
+#[derive(Clone, Copy)]
+enum Listener<'a> {
+    Balance(&'a LoadBalancer, &'a LoadBalancingRule),
+    PortForward(&'a NatRule),
+}
+
+/// The oracle's answer for a packet that hits no flow entry, with every backend healthy and a
+/// driver that lives.
+pub fn fate(ir: &Ir, packet: &Packet) -> Fate {
+    let instance = ir.instances.iter().find(|i| i.vport == packet.ingress);
+    match (packet.ingress, instance) {
+        (0, _) => from_uplink(ir, packet),
+        (_, None) => Fate::Dropped(DropReason::PortOff),
+        (_, Some(instance)) if !may_send(ir, instance, packet) => {
+            Fate::Dropped(DropReason::SpoofedSource)
+        }
+        (_, Some(instance)) => from_instance(ir, instance, packet),
+    }
+}
+
+fn from_uplink(ir: &Ir, packet: &Packet) -> Fate {
+    if let Some(listener) = listener(ir, packet, false) {
+        return through(ir, packet, listener);
+    }
+    let owner = ir
+        .instances
+        .iter()
+        .find(|i| i.public_addresses.contains(&packet.destination));
+    if let Some(owner) = owner {
+        let own = owner
+            .address(family_of(packet.destination))
+            .expect("a 1:1 address has a target");
+        return leaves(
+            packet,
+            owner.vport,
+            None,
+            Some((own, packet.destination_port)),
+        );
+    }
+    nobody(packet, DropReason::NoFrontend)
+}
+
+fn from_instance(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
+    if let Some(listener) = listener(ir, packet, true) {
+        return through(ir, packet, listener);
+    }
+    let local = ir
+        .instances
+        .iter()
+        .find(|i| i.addresses.contains(&packet.destination));
+    if !packet.opens
+        && let Some(frontend) = answers_for(ir, packet)
+    {
+        return match local {
+            Some(_) => Fate::Held(PuntReason::Midflow),
+            None => to_public(ir, packet, frontend),
+        };
+    }
+    if let Some(local) = local {
+        return leaves(packet, local.vport, None, None);
+    }
+    way_out(ir, instance, packet)
+}
+
+fn way_out(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
+    let family = family_of(packet.source);
+    if let Some(public) = instance.public_address(family) {
+        return to_public(ir, packet, (public, packet.source_port));
+    }
+    let index = ir
+        .instances
+        .iter()
+        .position(|i| i == instance)
+        .expect("one of them");
+    let way = ir.outbound.way(
+        flow_compiler::ir::InstanceIndex(index),
+        family,
+        packet.protocol,
+    );
+    match (way, packet.protocol) {
+        (Outbound::Snat(_), Protocol::Udp) => Fate::Held(PuntReason::SnatMiss),
+        (Outbound::Snat(_), Protocol::Tcp) if packet.opens => Fate::Held(PuntReason::SnatMiss),
+        (Outbound::Snat(_), Protocol::Tcp) => Fate::Held(PuntReason::Midflow),
+        _ => nobody(packet, DropReason::NoOutbound),
+    }
+}
+
+/// Out to a public destination with a new source; when the destination is this card's own public
+/// address, in again from the uplink.
+fn to_public(ir: &Ir, packet: &Packet, source: (IpAddr, u16)) -> Fate {
+    let again = Packet {
+        source: source.0,
+        source_port: source.1,
+        ingress: 0,
+        ..*packet
+    };
+    let ours = ir
+        .instances
+        .iter()
+        .any(|i| i.public_addresses.contains(&packet.destination))
+        || listener(ir, &again, false).is_some();
+    if ours {
+        return from_uplink(ir, &again);
+    }
+    leaves(packet, 0, Some(source), None)
+}
+
+fn nobody(packet: &Packet, reason: DropReason) -> Fate {
+    match packet.protocol {
+        Protocol::Tcp | Protocol::Udp => Fate::Dropped(reason),
+        _ => Fate::Dropped(DropReason::UnsupportedProtocol),
+    }
+}
+
+fn leaves(
+    packet: &Packet,
+    egress: PortId,
+    source: Option<(IpAddr, u16)>,
+    destination: Option<(IpAddr, u16)>,
+) -> Fate {
+    let leaving = Leaving {
+        egress,
+        source: source.unwrap_or((packet.source, packet.source_port)),
+        destination: destination.unwrap_or((packet.destination, packet.destination_port)),
+    };
+    Fate::Leaves(vec![leaving], None)
+}
+
+/// A vport sends from its own addresses, or answers from a floating frontend's.
+fn may_send(ir: &Ir, instance: &Instance, packet: &Packet) -> bool {
+    instance.addresses.contains(&packet.source)
+        || (serves_floating(ir, instance) && answers_for(ir, packet).is_some())
+}
+
+fn serves_floating(ir: &Ir, instance: &Instance) -> bool {
+    let is = |index: flow_compiler::ir::InstanceIndex| ir.instance(index) == instance;
+    ir.load_balancers.iter().any(|balancer| {
+        let in_pool = |rule: &LoadBalancingRule| {
+            balancer.pools[rule.pool.0]
+                .members
+                .iter()
+                .any(|m| is(m.instance))
+        };
+        balancer
+            .rules
+            .iter()
+            .any(|rule| rule.floating_ip && in_pool(rule))
+            || balancer
+                .nat_rules
+                .iter()
+                .any(|rule| rule.floating_ip && is(rule.target))
+    })
+}
+
+fn has_protocol(transport: Transport, packet: &Packet) -> bool {
+    transport.protocols().contains(&packet.protocol)
+}
+
+/// The rule that listens at the packet's destination; one for the port before one for all ports.
+fn listener<'a>(ir: &'a Ir, packet: &Packet, internal: bool) -> Option<Listener<'a>> {
+    let at = |balancer: &LoadBalancer, index: FrontendIndex, transport, port| {
+        balancer.internal == internal
+            && balancer.frontend(index) == packet.destination
+            && has_protocol(transport, packet)
+            && port == packet.destination_port
+    };
+    for balancer in &ir.load_balancers {
+        for rule in balancer.rules.iter().filter(|r| !r.is_ha_ports()) {
+            if at(balancer, rule.frontend, rule.transport, rule.frontend_port) {
+                return Some(Listener::Balance(balancer, rule));
+            }
+        }
+        for rule in &balancer.nat_rules {
+            if at(balancer, rule.frontend, rule.transport, rule.frontend_port) {
+                return Some(Listener::PortForward(rule));
+            }
+        }
+    }
+    ir.load_balancers
+        .iter()
+        .filter(|b| b.internal == internal)
+        .find_map(|balancer| {
+            let mut rules = balancer.rules.iter().filter(|r| r.is_ha_ports());
+            let rule = rules.find(|rule| {
+                balancer.frontend(rule.frontend) == packet.destination
+                    && has_protocol(rule.transport, packet)
+            })?;
+            Some(Listener::Balance(balancer, rule))
+        })
+}
+
+/// Through a rule to one of its backends.
+fn through(ir: &Ir, packet: &Packet, listener: Listener<'_>) -> Fate {
+    if packet.protocol == Protocol::Tcp && !packet.opens {
+        return Fate::Held(PuntReason::Midflow);
+    }
+    let family = family_of(packet.destination);
+    let leaving: Vec<Leaving> = targets(ir, listener, family)
+        .into_iter()
+        .map(|(target, port, floating)| {
+            let own = target
+                .address(family)
+                .expect("a target has the frontend's family");
+            let address = if floating { packet.destination } else { own };
+            let port = if port == 0 {
+                packet.destination_port
+            } else {
+                port
+            };
+            Leaving {
+                egress: target.vport,
+                source: (packet.source, packet.source_port),
+                destination: (address, port),
+            }
+        })
+        .collect();
+    if leaving.is_empty() {
+        return Fate::Dropped(DropReason::NoBackend);
+    }
+    Fate::Leaves(leaving, Some(PuntReason::Learn))
+}
+
+/// The instances a listener may send to, their port, and whether the address stays the frontend's.
+fn targets<'a>(
+    ir: &'a Ir,
+    listener: Listener<'_>,
+    family: Family,
+) -> Vec<(&'a Instance, u16, bool)> {
+    match listener {
+        Listener::PortForward(rule) => {
+            vec![(
+                ir.instance(rule.target),
+                rule.backend_port,
+                rule.floating_ip,
+            )]
+        }
+        Listener::Balance(balancer, rule) => balancer.pools[rule.pool.0]
+            .members
+            .iter()
+            .map(|member| ir.instance(member.instance))
+            .filter(|instance| instance.address(family).is_some())
+            .map(|instance| (instance, rule.backend_port, rule.floating_ip))
+            .collect(),
+    }
+}
+
+/// The frontend for which the packet's sender answers, if it is a backend and its source that of a
+/// rule: unambiguous only when one frontend claims the address and port.
+fn answers_for(ir: &Ir, packet: &Packet) -> Option<(IpAddr, u16)> {
+    let exact = claims(ir, packet, false);
+    match exact.as_slice() {
+        [] => {}
+        [one] => return Some(*one),
+        _ => return None,
+    }
+    match claims(ir, packet, true).as_slice() {
+        [one] => Some((one.0, packet.source_port)),
+        _ => None,
+    }
+}
+
+/// Frontends whose replies have the packet's source; `ha` = those of HA-ports rules.
+fn claims(ir: &Ir, packet: &Packet, ha: bool) -> Vec<(IpAddr, u16)> {
+    let family = family_of(packet.source);
+    let mut found = Vec::new();
+    for balancer in &ir.load_balancers {
+        let mut claim = |listener, frontend, transport, backend_port, frontend_port| {
+            let address = balancer.frontend(frontend);
+            let port_fits = ha || backend_port == packet.source_port;
+            if family_of(address) != family || !has_protocol(transport, packet) || !port_fits {
+                return;
+            }
+            let claims = targets(ir, listener, family)
+                .into_iter()
+                .any(|(target, _, floating)| {
+                    let source = if floating {
+                        Some(address)
+                    } else {
+                        target.address(family)
+                    };
+                    source == Some(packet.source)
+                });
+            if claims && !found.contains(&(address, frontend_port)) {
+                found.push((address, frontend_port));
+            }
+        };
+        for rule in balancer.rules.iter().filter(|r| r.is_ha_ports() == ha) {
+            let listener = Listener::Balance(balancer, rule);
+            claim(
+                listener,
+                rule.frontend,
+                rule.transport,
+                rule.backend_port,
+                rule.frontend_port,
+            );
+        }
+        for rule in balancer.nat_rules.iter().filter(|_| !ha) {
+            let listener = Listener::PortForward(rule);
+            claim(
+                listener,
+                rule.frontend,
+                rule.transport,
+                rule.backend_port,
+                rule.frontend_port,
+            );
+        }
+    }
+    found
+}
