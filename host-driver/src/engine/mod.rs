@@ -93,7 +93,7 @@ impl Work {
 impl<M: Memory> Engine<M> {
     /// Does what is due at `now` milliseconds of driver time.
     pub fn step(&mut self, now: u64) -> Work {
-        if self.housekeeping.gone {
+        if self.is_gone() {
             return Work::default();
         }
         self.now = self.now.max(now);
@@ -102,6 +102,11 @@ impl<M: Memory> Engine<M> {
         self.keep_house();
         self.ring_doorbells();
         Work { punts, expired }
+    }
+
+    /// Whether the card's registers read all ones.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.housekeeping.gone
     }
 
     fn take_punts(&mut self) -> usize {
