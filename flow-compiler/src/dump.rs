@@ -1,6 +1,7 @@
 //! Entries as people and programs read them: numbers beside the names they stand for.
 
 use std::fmt::Write as _;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use firmware_api::entry::address::AddressKey;
@@ -11,7 +12,7 @@ use firmware_api::entry::return_path::{ReturnPathAction, ReturnPathKey};
 use firmware_api::entry::rule::RuleConfig;
 use firmware_api::selector::HashMode;
 use firmware_api::{Protocol, TableId, Zone};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::diff::Change;
 use crate::names::Names;
@@ -20,20 +21,31 @@ use crate::tables::{Entry, STATIC_TABLES, Tables};
 /// The fields of an entry, those of the key first.
 type Fields = Vec<(&'static str, Value)>;
 
-/// Every entry of the tables as JSON: `{ "TABLE": [ { … }, … ], … }`.
-pub fn to_json(tables: &Tables, names: &Names, only: Option<TableId>) -> Value {
-    let chosen = STATIC_TABLES
+/// Writes every entry of the tables as JSON, one on a line: `{ "TABLE": [ { … }, … ], … }`.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write_json(
+    tables: &Tables,
+    names: &Names,
+    only: Option<TableId>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut open = "{";
+    for table in STATIC_TABLES
         .into_iter()
-        .filter(|table| only.is_none_or(|t| t == *table));
-    let rows = |table| {
-        tables
-            .entries(table)
-            .iter()
-            .map(|entry| entry_json(entry, names))
-            .collect()
-    };
-    let listed = chosen.map(|table| (table.name().to_owned(), Value::Array(rows(table))));
-    Value::Object(listed.collect::<Map<_, _>>())
+        .filter(|table| only.is_none_or(|t| t == *table))
+    {
+        write!(out, "{open}\n\"{table}\": [")?;
+        let mut separator = "\n";
+        for entry in tables.entries(table) {
+            write!(out, "{separator}{}", entry_json(&entry, names))?;
+            separator = ",\n";
+        }
+        write!(out, "\n]")?;
+        open = ",";
+    }
+    writeln!(out, "\n}}")
 }
 
 /// Every entry of the tables in aligned columns; selection slots are counted, not listed.

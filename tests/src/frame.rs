@@ -200,19 +200,16 @@ impl Segment {
     fn echo_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; 8 + self.payload.len()];
         bytes[8..].copy_from_slice(&self.payload);
-        match (self.source.0, self.destination.0) {
-            (IpAddr::V6(a), IpAddr::V6(b)) => {
-                bytes[0] = 128;
-                let view = icmpv6::Icmpv6Packet::new(&bytes).expect("room");
-                let checksum = icmpv6::checksum(&view, &a, &b);
-                bytes[2..4].copy_from_slice(&checksum.to_be_bytes());
-            }
-            _ => {
-                bytes[0] = 8;
-                let view = icmp::IcmpPacket::new(&bytes).expect("room");
-                let checksum = icmp::checksum(&view);
-                bytes[2..4].copy_from_slice(&checksum.to_be_bytes());
-            }
+        if let (IpAddr::V6(a), IpAddr::V6(b)) = (self.source.0, self.destination.0) {
+            bytes[0] = 128;
+            let view = icmpv6::Icmpv6Packet::new(&bytes).expect("room");
+            let checksum = icmpv6::checksum(&view, &a, &b);
+            bytes[2..4].copy_from_slice(&checksum.to_be_bytes());
+        } else {
+            bytes[0] = 8;
+            let view = icmp::IcmpPacket::new(&bytes).expect("room");
+            let checksum = icmp::checksum(&view);
+            bytes[2..4].copy_from_slice(&checksum.to_be_bytes());
         }
         bytes
     }

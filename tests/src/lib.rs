@@ -2,6 +2,7 @@
 //! reads the configuration, and a lab of network namespaces.
 
 pub mod frame;
+pub mod generate;
 pub mod lab;
 pub mod oracle;
 pub mod rig;

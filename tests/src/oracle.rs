@@ -184,7 +184,9 @@ fn leaves(
 /// A vport sends from its own addresses, or answers from a floating frontend's.
 fn may_send(ir: &Ir, instance: &Instance, packet: &Packet) -> bool {
     instance.addresses.contains(&packet.source)
-        || (serves_floating(ir, instance) && answers_for(ir, packet).is_some())
+        || (serves_floating(ir, instance)
+            && !ir.instances.iter().any(|other| other.addresses.contains(&packet.source))
+            && answers_for(ir, packet).is_some())
 }
 
 fn serves_floating(ir: &Ir, instance: &Instance) -> bool {
@@ -300,13 +302,11 @@ fn targets<'a>(
 }
 
 /// The frontend for which the packet's sender answers, if it is a backend and its source that of a
-/// rule: unambiguous only when one frontend claims the address and port.
+/// rule: the one that alone claims the address and port, or else the one that alone claims every
+/// port of the address.
 fn answers_for(ir: &Ir, packet: &Packet) -> Option<(IpAddr, u16)> {
-    let exact = claims(ir, packet, false);
-    match exact.as_slice() {
-        [] => {}
-        [one] => return Some(*one),
-        _ => return None,
+    if let [one] = claims(ir, packet, false).as_slice() {
+        return Some(*one);
     }
     match claims(ir, packet, true).as_slice() {
         [one] => Some((one.0, packet.source_port)),

@@ -159,7 +159,11 @@ impl Rig {
         self.engine.port(port).expect("a configured port").own_mac
     }
 
-    fn peer_mac(&self, port: PortId) -> [u8; 6] {
+    /// The Ethernet address that the other end of a port has.
+    ///
+    /// # Panics
+    /// When the port is not configured.
+    pub fn peer_mac(&self, port: PortId) -> [u8; 6] {
         self.engine
             .port(port)
             .expect("a configured port")

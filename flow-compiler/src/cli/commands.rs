@@ -1,5 +1,6 @@
 //! What each command does.
 
+use std::io;
 use std::path::Path;
 
 use firmware_api::TableId;
@@ -15,7 +16,7 @@ use flow_compiler::source::Source;
 use flow_compiler::{Compiled, Rejected};
 use serde_json::{Value, json};
 
-use super::output::{print, print_json, say, write_file};
+use super::output::{print, print_json, print_with, say, write_file};
 use super::{Failure, Format};
 
 pub(super) fn check(config: &Path, format: Format) -> Result<(), Failure> {
@@ -65,20 +66,21 @@ fn contents(ir: &Ir) -> String {
 }
 
 pub(super) fn compile(config: &Path, output: &Path) -> Result<(), Failure> {
-    let lowered = tables(config, &mut Ids::default())?;
-    let mut text = dump::to_json(&lowered.tables, &lowered.names, None).to_string();
-    text.push('\n');
+    let Lowered { tables, names } = tables(config, &mut Ids::default())?;
+    let write = |mut out: &mut dyn io::Write| dump::write_json(&tables, &names, None, &mut out);
     if output == Path::new("-") {
-        return print(&text);
+        return print_with(write);
     }
-    write_file(output, &text)
+    write_file(output, write)
 }
 
 pub(super) fn dump(config: &Path, table: Option<TableId>, format: Format) -> Result<(), Failure> {
     let Lowered { tables, names } = tables(config, &mut Ids::default())?;
     match format {
         Format::Text => print(&dump::to_text(&tables, &names, table)),
-        Format::Json => print_json(&dump::to_json(&tables, &names, table)),
+        Format::Json => print_with(|mut out: &mut dyn io::Write| {
+            dump::write_json(&tables, &names, table, &mut out)
+        }),
     }
 }
 

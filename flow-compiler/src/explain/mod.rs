@@ -4,12 +4,16 @@
 //! graph in ARCHITECTURE.md. Only the static tables are known here; flows and SNAT blocks are the
 //! running driver's, which can add what it knows at the stages that say so.
 
+mod balance;
+mod outbound;
 mod packet;
+mod parse;
 mod record;
 mod search;
 mod walk;
 
-pub use packet::{Ingress, Packet, PacketError, Shape};
+pub use packet::{Ingress, Packet, Shape};
+pub use parse::PacketError;
 pub use record::{Explanation, Learn, Stage, Step, Verdict};
 pub use walk::explain;
 

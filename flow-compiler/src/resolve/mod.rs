@@ -15,6 +15,7 @@ mod limits;
 mod probes;
 mod rules;
 mod scope;
+mod settings;
 mod snat;
 mod uplink;
 

@@ -44,7 +44,9 @@ impl Tombstones {
 
     /// A new flow uses the key: the old one no longer matters (RST-05).
     pub fn exhume(&mut self, key: &FlowKey<IpAddr>) {
-        self.until.remove(key);
+        if !self.until.is_empty() {
+            self.until.remove(key);
+        }
     }
 
     fn forget_old(&mut self, now: u64) {

@@ -17,6 +17,8 @@ mod shared;
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(test)]
+pub(crate) mod loom_memory;
+#[cfg(test)]
 mod tests;
 
 pub use capabilities::{Capabilities, TABLES, TableInfo};

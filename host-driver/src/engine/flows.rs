@@ -36,6 +36,12 @@ impl Flows {
 }
 
 impl<M: Memory> Engine<M> {
+    /// Takes memory for every flow that the card can hold, so that no packet has to wait for it.
+    pub fn reserve(&mut self) {
+        self.flows.records.reserve_all();
+        self.flows.wheel.reserve(self.flows.records.capacity());
+    }
+
     /// Installs both entries of a flow.
     pub(crate) fn install(&mut self, conn: Conn) -> Result<(), Refusal> {
         let id = self

@@ -9,11 +9,12 @@ use crate::engine::Engine;
 
 impl<M: Memory> Engine<M> {
     pub(super) fn on_learn(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
-        if self.tables.flow(packet.key()).is_some() {
-            return Ok(()); // a SYN sent again, or a second datagram before the entries stood
-        }
         let conn = self.learned(packet)?;
-        self.install(conn)
+        match self.install(conn) {
+            // A SYN sent again, or a second datagram before the entries stood.
+            Err(Refusal::KeyInUse) if self.tables.flow(packet.key()).is_some() => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// The flow that a learn record tells of.

@@ -4,6 +4,8 @@ mod inject;
 mod punt;
 
 #[cfg(test)]
+mod loom_tests;
+#[cfg(test)]
 mod tests;
 
 pub use inject::{InjectError, InjectRing};

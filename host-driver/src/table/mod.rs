@@ -20,6 +20,8 @@ mod tags;
 mod usage;
 
 #[cfg(test)]
+mod loom_tests;
+#[cfg(test)]
 mod tests;
 
 pub use exact::{ExactTable, InsertError, RestoreError, TableFull};

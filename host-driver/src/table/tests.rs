@@ -14,13 +14,20 @@ fn entry<const N: usize, E: ExactEntry<N>>(variant: usize, action: u32) -> E {
     let mask = E::KEY.mask;
     let base = 0x0a00_0001_c633_6407_u64;
     let mut words: [u64; N] = std::array::from_fn(|i| base.rotate_left(8 * i as u32) & mask[i]);
-    let bits: Vec<(usize, u32)> = (0..N)
-        .flat_map(|i| (0..64).map(move |bit| (i, bit)))
-        .filter(|(i, bit)| mask[*i] >> bit & 1 != 0)
-        .collect();
     if let Some(flip) = variant.checked_sub(1) {
-        let (word, bit) = bits[flip * 101 % bits.len()];
-        words[word] ^= 1 << bit;
+        let bits: u32 = mask.iter().map(|word| word.count_ones()).sum();
+        let mut nth = flip as u32 * 101 % bits;
+        for (word, mut mask) in words.iter_mut().zip(mask) {
+            if nth >= mask.count_ones() {
+                nth -= mask.count_ones();
+                continue;
+            }
+            for _ in 0..nth {
+                mask &= mask - 1;
+            }
+            *word ^= 1 << mask.trailing_zeros();
+            break;
+        }
     }
     words[N - 1] |= u64::from(action) << 16;
     E::from_words(words)

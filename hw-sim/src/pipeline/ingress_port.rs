@@ -9,7 +9,7 @@ use firmware_api::packet::{Class, Headers};
 use firmware_api::{DropReason, EGRESS_RECIRCULATE, Memory, PortId, PuntReason, Zone};
 
 use super::packet::Refusal;
-use super::return_path;
+use super::{address, return_path};
 use crate::lookup::Tables;
 
 /// Where a packet comes from.
@@ -72,8 +72,8 @@ fn is_for_us(frame: &[u8], own: Mac, neighbor: bool) -> bool {
     from_one && (destination == own || neighbor && destination[0] & GROUP != 0)
 }
 
-/// Whether the source is one of the instance's addresses, or a frontend that it serves with
-/// floating IP (spec L-FIP-03).
+/// Whether the source is one of the instance's addresses, or, with floating IP, a frontend's: one
+/// that `return_path` knows and that is no other instance's own (spec L-FIP-03).
 fn may_send<M: Memory>(
     tables: &Tables<'_, M>,
     zone: Zone,
@@ -94,6 +94,7 @@ fn may_send<M: Memory>(
         let port = headers.source_port;
         instance.floating_ip
             && matches!(headers.class, Class::Tcp | Class::Udp)
+            && address::owner(tables, zone, source).is_none()
             && return_path::find(tables, zone, source, headers.protocol, port).is_some()
     };
     Ok(own || floating())

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use firmware_api::entry::ExactEntry;
+use firmware_api::Memory;
 use firmware_api::entry::flow::{FlowV4, FlowV6};
+use firmware_api::entry::{Entry, ExactEntry};
 use firmware_api::geometry::Geometry;
 use proptest::prelude::*;
 
@@ -110,5 +111,22 @@ proptest! {
         let geometry = Geometry::exact(1 << log, ways, stash);
         run::<4, FlowV4>(geometry, &operations, &arrivals);
         run::<8, FlowV6>(geometry, &operations, &arrivals);
+    }
+}
+
+#[test]
+fn every_write_of_a_slot_has_another_control_word() {
+    let (device, _) = card::card(Geometry::exact(1, 1, 0));
+    let info = *device.capabilities().table(FlowV4::TABLE);
+    let mut table = ExactTable::<4, FlowV4>::new(info, card::SECRET);
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..127 {
+        table.insert(&device, entry(1, 7)).expect("room");
+        let control = device.bar2().inner().load64(info.at(0) + 24);
+        assert!(
+            seen.insert(control),
+            "a lookup could take two entries for one"
+        );
+        table.remove(&device, entry(1, 0)).expect("present");
     }
 }

@@ -1,0 +1,129 @@
+//! Frontends and what their rules select.
+
+use std::net::IpAddr;
+
+use firmware_api::entry::backend::BackendId;
+use firmware_api::entry::frontend::FrontendAction;
+use firmware_api::entry::rule::{RuleConfig, RuleId};
+use firmware_api::{DropReason, PuntReason, Zone};
+
+use super::record::{Learn, Stage, Verdict};
+use super::search;
+use super::walk::{ASK_THE_DRIVER, Walk, endpoint};
+
+impl Walk<'_> {
+    pub(super) fn frontend(&mut self, zone: Zone) -> Option<Verdict> {
+        if !self.packet.has_ports() {
+            return None;
+        }
+        let key = self.destination_key(zone);
+        let Some((action, is_ha)) = search::frontend(self.tables, key) else {
+            let packet = self.packet;
+            let text = format!(
+                "no frontend at {}",
+                endpoint(packet.destination, packet.destination_port)
+            );
+            self.miss(Stage::Frontend, text);
+            return None;
+        };
+        let frontend = self.names.frontends.get(&key.address);
+        let frontend = frontend.cloned().unwrap_or_else(|| key.address.to_string());
+        let ports = if is_ha { ", every port" } else { "" };
+        let rule = self.names.rule(action.rule());
+        self.hit(
+            Stage::Frontend,
+            format!("frontend {frontend}{ports}: rule {rule}"),
+        );
+        Some(self.balance(action))
+    }
+
+    fn balance(&mut self, action: FrontendAction) -> Verdict {
+        if self.packet.is_midflow() {
+            let text = format!("TCP without SYN: {ASK_THE_DRIVER}");
+            self.miss(Stage::Balance, text);
+            return Verdict::Punt(PuntReason::Midflow);
+        }
+        let id = action.rule();
+        let Some(rule) = self
+            .tables
+            .rule
+            .iter()
+            .find(|(k, _)| **k == id)
+            .map(|(_, r)| *r)
+        else {
+            return Verdict::Drop(DropReason::BrokenReference);
+        };
+        let backend = match action {
+            FrontendAction::PortForward(backend, _) => {
+                let name = self.names.backend(backend);
+                self.hit(Stage::Balance, format!("inbound NAT to {name}"));
+                Some(backend)
+            }
+            FrontendAction::Balance(_) => self.select(&rule),
+        };
+        match backend {
+            Some(backend) => self.translate_to(id, backend),
+            None => Verdict::Drop(DropReason::NoBackend),
+        }
+    }
+
+    fn select(&mut self, rule: &RuleConfig) -> Option<BackendId> {
+        if rule.selector_size == 0 {
+            self.miss(Stage::Balance, "no member may take new flows");
+            return None;
+        }
+        let offset = self.selector_hash(rule) % rule.selector_size;
+        let slot = rule.selector_base + offset;
+        let found = self
+            .tables
+            .selector
+            .iter()
+            .find(|(k, _)| **k == slot)
+            .map(|(_, b)| *b);
+        let Some(backend) = found else {
+            self.miss(Stage::Balance, format!("slot {offset} names no backend"));
+            return None;
+        };
+        let (size, name) = (rule.selector_size, self.names.backend(backend));
+        self.hit(
+            Stage::Balance,
+            format!("slot {offset} of {size}: backend {name}"),
+        );
+        Some(backend)
+    }
+
+    fn selector_hash(&self, rule: &RuleConfig) -> u32 {
+        let packet = self.packet;
+        let [a, b] = packet.source_port.to_be_bytes();
+        let [c, d] = packet.destination_port.to_be_bytes();
+        let protocol = packet.protocol().ip_number(packet.family());
+        let (source, destination) = (octets(packet.source), octets(packet.destination));
+        rule.mode
+            .hash(&source, &destination, protocol, [a, b, c, d])
+    }
+
+    fn translate_to(&mut self, rule: RuleId, id: BackendId) -> Verdict {
+        let found = self
+            .tables
+            .backend
+            .iter()
+            .find(|(k, _)| **k == id)
+            .map(|(_, b)| *b);
+        let Some(backend) = found else {
+            return Verdict::Drop(DropReason::BrokenReference);
+        };
+        self.packet.destination = backend.address;
+        if backend.port != 0 {
+            self.packet.destination_port = backend.port;
+        }
+        self.learn = Some(Learn { rule, backend: id });
+        self.forward(backend.egress)
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}

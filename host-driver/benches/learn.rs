@@ -1,0 +1,203 @@
+//! What the driver makes of learn records: connections per second from the punt ring to both
+//! entries installed, on one core, with a million connections in place.
+//!
+//! `cargo bench -p host-driver --bench learn` prints connections per second, BAR accesses and heap
+//! allocations per connection.
+#![expect(unsafe_code, reason = "a counting allocator")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use firmware_api::hash::HashKey;
+use firmware_api::punt::Punt;
+use firmware_api::{Memory, PuntReason, register, ring};
+use flow_compiler::source::Source;
+use host_driver::device::{Device, Shared};
+use host_driver::engine::{Engine, Options};
+use hw_sim::ports::MemoryPorts;
+use hw_sim::{Bars, Card, CardConfig, SimMemory};
+
+/// Counts allocations.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call goes to the system allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const CONFIGURATION: &str = r#"
+headgate: 1
+profile: current
+uplink: { mac: "02:00:00:00:00:01", nextHopMac: "02:00:00:00:00:fe" }
+instances:
+  - { name: web-1, addresses: [10.0.0.4], vport: 1, mac: "02:00:00:00:00:04" }
+loadBalancers:
+  - name: web
+    sku: Standard
+    frontends: [ { name: public, address: 203.0.113.10 } ]
+    backendPools: [ { name: web, members: [ { instance: web-1 } ] } ]
+    loadBalancingRules:
+      - { name: http, protocol: Tcp, frontend: public, frontendPort: 80, backendPool: web, backendPort: 8080 }
+"#;
+
+const INSTALLED: u32 = 1_000_000;
+const BATCH: u32 = 64;
+const ROUND: u32 = 16_384;
+const ROUNDS: u32 = 15;
+
+/// The device's side of the punt ring, and a SYN to put into it.
+struct Puncher {
+    memory: Arc<SimMemory>,
+    bar0: Arc<SimMemory>,
+    layout: ring::Layout,
+    producer: u32,
+    syn: Vec<u8>,
+}
+
+impl Puncher {
+    fn new(bars: &Bars) -> Self {
+        let base = bars.bar0.load64(register::PUNT_BASE.offset);
+        let slots = bars.bar0.load32(register::PUNT_SLOTS.offset);
+        let layout = ring::Layout::new(base, slots, bars.rings.len()).expect("the driver's ring");
+        let mut syn = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0xfe, 8, 0, 0x45, 0, 0, 40, 0, 0, 0x40];
+        syn.extend([0, 64, 6, 0, 0, 100, 64, 0, 0, 203, 0, 113, 10, 0, 0, 0, 80, 0, 0, 0, 1, 0, 0]);
+        syn.extend([0, 0, 0x50, 2, 0x20, 0, 0, 0, 0, 0]);
+        Self {
+            memory: Arc::clone(&bars.rings),
+            bar0: Arc::clone(&bars.bar0),
+            layout,
+            producer: 0,
+            syn,
+        }
+    }
+
+    /// Puts the learn records of these connections into the ring.
+    fn learn(&mut self, numbers: std::ops::Range<u32>) {
+        let consumer = self.bar0.load32(register::PUNT_CONSUMER.offset);
+        for number in numbers {
+            // A bijection, so that neighbours do not resemble each other.
+            let mixed = number.wrapping_mul(0x9e37_79b1).rotate_left(15);
+            self.syn[26..30].copy_from_slice(&(0x6440_0000 | mixed >> 12).to_be_bytes());
+            let port = 1024 + (mixed & 0xfff) as u16 * 15;
+            self.syn[34..36].copy_from_slice(&port.to_be_bytes());
+            self.syn[24..26].fill(0);
+            let sum = !firmware_api::packet::checksum::sum(&self.syn[14..34]);
+            self.syn[24..26].copy_from_slice(&sum.to_be_bytes());
+            let punt = Punt {
+                reason: PuntReason::Learn,
+                ingress: 0,
+                timestamp: 0,
+                rule: Some(0),
+                backend: Some(0),
+                flow_hash: 0,
+                flow: None,
+                length: self.syn.len() as u16,
+                captured: self.syn.len() as u16,
+            };
+            let pushed = ring::push(
+                &*self.memory,
+                self.layout,
+                self.producer,
+                consumer,
+                punt.encode(),
+                &self.syn,
+            );
+            self.producer = pushed.expect("a sound ring").expect("room");
+        }
+        self.layout.set_device_index(&*self.memory, self.producer);
+    }
+}
+
+fn main() {
+    let flows = INSTALLED + ROUND * (ROUNDS + 1);
+    let config = CardConfig { flows, ports: 4, ..CardConfig::default() };
+    let bars = Bars::anonymous(&config).expect("memory");
+    for page in (0..bars.bar2.len()).step_by(4096) {
+        bars.bar2.store64(page, 0); // pages are there before anything is measured, as on a card
+    }
+    let mut card = Card::new(bars, &config).expect("a card");
+    let bars = card.bars().clone();
+    let share = |memory: &Arc<SimMemory>| Shared(Arc::clone(memory));
+    let device = Device::open(share(&bars.bar0), share(&bars.bar2), share(&bars.rings));
+    let mut ports = MemoryPorts::new(0);
+    let mut engine = Engine::start(
+        device.expect("our card"),
+        &Source::new("bench.yaml", CONFIGURATION),
+        0,
+        Options::new("sim", HashKey(3, 5)),
+        || {
+            card.poll(0, &mut ports);
+            true
+        },
+    )
+    .expect("a sound configuration");
+    engine.reserve();
+    let mut puncher = Puncher::new(&bars);
+    let mut install = |numbers: std::ops::Range<u32>| {
+        let mut spent = Duration::ZERO;
+        for first in numbers.step_by(BATCH as usize) {
+            puncher.learn(first..first + BATCH);
+            let start = Instant::now();
+            engine.step(0);
+            spent += start.elapsed();
+            card.poll(0, &mut ports); // takes the doorbells
+        }
+        (spent, engine.accesses(), engine.status().flows.live)
+    };
+    install(0..INSTALLED / BATCH * BATCH);
+    let (_, mut accesses, _) = install(INSTALLED..INSTALLED + ROUND);
+    let mut rates = Vec::new();
+    let mut last = None;
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = accesses;
+    for round in 1..=ROUNDS {
+        let first = INSTALLED + round * ROUND;
+        let (spent, now, live) = install(first..first + ROUND);
+        rates.push(f64::from(ROUND) / spent.as_secs_f64());
+        accesses = now;
+        last = Some(live);
+    }
+    // Each round asks for the status once, which allocates; the steps themselves must not.
+    let asked = allocations_of_status(&engine) * u64::from(ROUNDS);
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - allocations - asked;
+    rates.sort_by(f64::total_cmp);
+    let count = f64::from(ROUND * ROUNDS);
+    let used = accesses - before;
+    println!("learn records to installed pairs, {} connections at the end", last.unwrap_or(0));
+    println!(
+        "connections/s   median {:.0}, min {:.0}, max {:.0} of {ROUNDS} rounds",
+        rates[rates.len() / 2],
+        rates[0],
+        rates[rates.len() - 1]
+    );
+    println!(
+        "per connection  {:.2} BAR2 writes, {:.1} BAR2 bytes, {:.3} BAR0 writes, {:.4} BAR reads",
+        used.bar2.writes as f64 / count,
+        used.bar2.bytes_written as f64 / count,
+        used.bar0.writes as f64 / count,
+        (used.bar0.reads + used.bar2.reads) as f64 / count,
+    );
+    println!("allocations     {allocations}");
+}
+
+fn allocations_of_status(engine: &Engine<Shared<SimMemory>>) -> u64 {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    drop(engine.status());
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}

@@ -1,0 +1,272 @@
+//! Generated configurations: small domains, so that rules share pools, instances and ports.
+
+use std::fmt::{self, Write as _};
+
+use flow_compiler::ir::Ir;
+use flow_compiler::source::Source;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// Ports on which rules listen and to which they send.
+pub(super) const PORTS: [u16; 4] = [80, 81, 443, 8080];
+/// More load balancers than any test generates.
+const BALANCERS: usize = 4;
+
+/// A configuration that compiles.
+#[derive(Clone)]
+pub struct Configuration {
+    /// As it is written.
+    pub text: String,
+    /// What it means.
+    pub ir: Ir,
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct InstanceRecipe {
+    families: u8,
+    one_to_one: bool,
+}
+
+#[derive(Clone, Debug)]
+struct BalancerRecipe {
+    standard: bool,
+    internal: bool,
+    pools: [u8; 2],
+    rules: Vec<String>,
+    nat_rules: Vec<String>,
+    outbound_rules: Vec<String>,
+}
+
+/// Configurations of three to five instances and one to three load balancers.
+pub fn configuration() -> impl Strategy<Value = Configuration> {
+    let instances = vec(instance(), 3..=5);
+    let balancers = vec(balancer(), 1..BALANCERS);
+    (instances, balancers).prop_map(|(instances, balancers)| build(&instances, &balancers))
+}
+
+fn instance() -> impl Strategy<Value = InstanceRecipe> {
+    let families = prop_oneof![2 => Just(1_u8), 1 => Just(2), 4 => Just(3)];
+    (families, prop::bool::weighted(0.3)).prop_map(|(families, one_to_one)| InstanceRecipe {
+        families,
+        one_to_one,
+    })
+}
+
+fn balancer() -> impl Strategy<Value = BalancerRecipe> {
+    let kinds = (prop::bool::weighted(0.8), prop::bool::weighted(0.4));
+    let members = [1_u8..32, 0..32];
+    let rules = (
+        vec(rule(), 1..6),
+        vec(nat_rule(), 0..3),
+        vec(outbound_rule(), 0..2),
+    );
+    (kinds, members, rules).prop_map(|((standard, internal), pools, rules)| BalancerRecipe {
+        standard,
+        internal,
+        pools,
+        rules: rules.0,
+        nat_rules: rules.1,
+        outbound_rules: rules.2,
+    })
+}
+
+fn port() -> impl Strategy<Value = u16> {
+    select(&PORTS[..])
+}
+
+fn protocol() -> impl Strategy<Value = &'static str> {
+    select(&["Tcp", "Udp"][..])
+}
+
+fn rule() -> impl Strategy<Value = String> {
+    let distribution = select(&["Default", "SourceIP", "SourceIPProtocol"][..]);
+    let flags = (
+        any::<bool>(),
+        any::<bool>(),
+        prop::bool::weighted(0.7),
+        prop::bool::weighted(0.15),
+    );
+    let place = (0..2, 0..2);
+    (protocol(), place, port(), port(), distribution, flags).prop_map(
+        |(protocol, (frontend, pool), from, to, distribution, flags)| {
+            let (floating, same_port, no_snat, every_port) = flags;
+            let to = if same_port { from } else { to };
+            let (protocol, from, to) = if every_port {
+                ("All", 0, 0)
+            } else {
+                (protocol, from, to)
+            };
+            format!(
+                "protocol: {protocol}, frontend: f{frontend}, frontendPort: {from}, \
+                 backendPool: p{pool}, backendPort: {to}, loadDistribution: {distribution}, \
+                 enableFloatingIP: {floating}, disableOutboundSnat: {no_snat}"
+            )
+        },
+    )
+}
+
+fn nat_rule() -> impl Strategy<Value = String> {
+    let protocol = select(&["Tcp", "Udp", "All"][..]);
+    let floating = prop::bool::weighted(0.3);
+    (protocol, 0..2, port(), port(), 0..5, floating).prop_map(
+        |(protocol, frontend, from, to, target, floating)| {
+            format!(
+                "protocol: {protocol}, frontend: f{frontend}, frontendPort: {from}, \
+                 target: i{target}, backendPort: {to}, enableFloatingIP: {floating}"
+            )
+        },
+    )
+}
+
+fn outbound_rule() -> impl Strategy<Value = String> {
+    let protocol = select(&["Tcp", "Udp", "All"][..]);
+    (protocol, 0..2, 0..2).prop_map(|(protocol, frontend, pool)| {
+        format!("protocol: {protocol}, frontends: [ f{frontend} ], backendPool: p{pool}")
+    })
+}
+
+/// Leaves out load balancers and rules that the compiler refuses beside those before them.
+fn build(instances: &[InstanceRecipe], recipes: &[BalancerRecipe]) -> Configuration {
+    let mut kept: Vec<BalancerRecipe> = Vec::new();
+    let mut accepted = compile(instances, &kept).expect("instances alone are valid");
+    for recipe in recipes {
+        let bare = BalancerRecipe {
+            rules: Vec::new(),
+            nat_rules: Vec::new(),
+            outbound_rules: Vec::new(),
+            ..recipe.clone()
+        };
+        keep(instances, &mut kept, &mut accepted, |kept| kept.push(bare));
+        let at = kept.len() - 1;
+        for rule in &recipe.rules {
+            keep(instances, &mut kept, &mut accepted, |kept| {
+                kept[at].rules.push(rule.clone());
+            });
+        }
+        for rule in &recipe.nat_rules {
+            keep(instances, &mut kept, &mut accepted, |kept| {
+                kept[at].nat_rules.push(rule.clone());
+            });
+        }
+        for rule in &recipe.outbound_rules {
+            keep(instances, &mut kept, &mut accepted, |kept| {
+                kept[at].outbound_rules.push(rule.clone());
+            });
+        }
+    }
+    accepted
+}
+
+fn keep(
+    instances: &[InstanceRecipe],
+    kept: &mut Vec<BalancerRecipe>,
+    accepted: &mut Configuration,
+    change: impl FnOnce(&mut Vec<BalancerRecipe>),
+) {
+    let mut changed = kept.clone();
+    change(&mut changed);
+    if let Some(configuration) = compile(instances, &changed) {
+        *kept = changed;
+        *accepted = configuration;
+    }
+}
+
+fn compile(instances: &[InstanceRecipe], balancers: &[BalancerRecipe]) -> Option<Configuration> {
+    let text = write(instances, balancers);
+    let compiled = flow_compiler::compile(&Source::new("generated.yaml", text.clone())).ok()?;
+    Some(Configuration {
+        text,
+        ir: compiled.ir,
+    })
+}
+
+fn write(instances: &[InstanceRecipe], balancers: &[BalancerRecipe]) -> String {
+    let mut text = String::from(
+        "headgate: 1\nprofile: current\n\
+         uplink: { mac: \"02:00:00:00:00:01\", nextHopMac: \"02:00:00:00:00:fe\" }\ninstances:\n",
+    );
+    for (i, instance) in instances.iter().enumerate() {
+        let of_family =
+            |bit: u8, address: String| (instance.families & bit != 0).then_some(address);
+        let own = [
+            of_family(1, format!("10.0.0.{}", 10 + i)),
+            of_family(2, format!("\"fd00::{:x}\"", 16 + i)),
+        ];
+        let own: Vec<String> = own.into_iter().flatten().collect();
+        let mut public = String::new();
+        if instance.one_to_one && instance.families & 1 != 0 {
+            let _ = write!(public, ", publicAddress: 203.0.113.{}", 100 + 2 * i);
+        }
+        if instance.one_to_one && instance.families & 2 != 0 {
+            let _ = write!(public, ", publicAddressV6: \"2001:db8::{:x}\"", 256 + 2 * i);
+        }
+        let _ = writeln!(
+            text,
+            "  - {{ name: i{i}, addresses: [{}], vport: {}, mac: \"02:00:00:00:01:{i:02x}\"{public} }}",
+            own.join(", "),
+            i + 1
+        );
+    }
+    text.push_str("loadBalancers:\n");
+    for (i, balancer) in balancers.iter().enumerate() {
+        write_balancer(&mut text, i, balancer, instances.len());
+    }
+    if balancers.is_empty() {
+        text.push_str("  []\n");
+    }
+    text
+}
+
+fn write_balancer(text: &mut String, i: usize, balancer: &BalancerRecipe, instances: usize) {
+    let sku = if balancer.standard {
+        "Standard"
+    } else {
+        "Basic"
+    };
+    let (v4, v6) = if balancer.internal {
+        (format!("10.0.1.{i}"), format!("fd00:1::{i:x}"))
+    } else {
+        (
+            format!("203.0.113.{}", 10 + i),
+            format!("2001:db8::{:x}", 16 + i),
+        )
+    };
+    let internal = balancer.internal;
+    let _ = writeln!(
+        text,
+        "  - name: b{i}\n    sku: {sku}\n    frontends:\n      \
+         - {{ name: f0, address: {v4}, internal: {internal} }}\n      \
+         - {{ name: f1, address: \"{v6}\", internal: {internal} }}\n    backendPools:"
+    );
+    for (p, members) in balancer.pools.iter().enumerate() {
+        let members: Vec<String> = (0..instances)
+            .filter(|m| members >> m & 1 != 0)
+            .map(|m| format!("{{ instance: i{m} }}"))
+            .collect();
+        let _ = writeln!(
+            text,
+            "      - {{ name: p{p}, members: [{}] }}",
+            members.join(", ")
+        );
+    }
+    write_rules(text, "loadBalancingRules", &balancer.rules);
+    write_rules(text, "inboundNatRules", &balancer.nat_rules);
+    write_rules(text, "outboundRules", &balancer.outbound_rules);
+}
+
+fn write_rules(text: &mut String, section: &str, rules: &[String]) {
+    if rules.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "    {section}:");
+    for (r, rule) in rules.iter().enumerate() {
+        let _ = writeln!(text, "      - {{ name: r{r}, {rule} }}");
+    }
+}
