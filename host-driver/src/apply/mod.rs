@@ -160,6 +160,7 @@ impl<M: Memory> Engine<M> {
     /// Writes a plan; returns table changes and flows ended.
     fn carry_out(&mut self, file: String, plan: Plan) -> (usize, usize) {
         let Plan { ir, lowered, ids } = plan;
+        self.drain_punts();
         self.watch.follow(self.now, &ir);
         let changes = self.write_changes(&lowered);
         let lost = self.reallocate(&ir);

@@ -1,5 +1,6 @@
 //! Starting on a card: reset it, give it a secret and rings, and let it run.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use firmware_api::Memory;
@@ -75,6 +76,7 @@ impl<M: Memory> Engine<M> {
             active: Active::default(),
             in_force: None,
             watch: Watch::default(),
+            retired: HashMap::new(),
             applied: 0,
             refused: Vec::new(),
             refusals: Refusals::default(),
