@@ -1,12 +1,15 @@
 //! The history of numbers: what keeps its id from one configuration to the next.
 //!
 //! An id belongs to contents that never change under it: a backend's id to its address, port and
-//! egress, an instance's to all its facts (new contents, new id), a rule's to its name (a rule is
-//! one word and changes atomically). A freed id is used again only when no fresh one is left, and
+//! egress, an instance's to all its facts (new contents, new id), a rule's to its name and where
+//! it listens (the rest is one word and changes atomically; were a frontend to pass from one rule to
+//! another that already stands, its packets would meet what the first one has become). A freed id is used again only when no fresh one is left, and
 //! never in the lowering that freed it, so that nothing in flight can mistake it.
 
 mod region;
 mod space;
+
+use std::net::IpAddr;
 
 use firmware_api::Family;
 use firmware_api::entry::backend::BackendConfig;
@@ -17,6 +20,7 @@ pub use region::Region;
 pub(crate) use region::Regions;
 pub(crate) use space::IdSpace;
 
+use crate::ir::Transport;
 use crate::maglev::Identity;
 
 /// How many entries the card's index tables have.
@@ -61,6 +65,8 @@ pub(crate) struct RuleKey {
     /// An inbound NAT rule, which may have a load-balancing rule's name.
     pub(crate) is_nat: bool,
     pub(crate) name: String,
+    pub(crate) transport: Transport,
+    pub(crate) frontend: (IpAddr, u16),
 }
 
 /// Rules that select alike share a selection, so that a client's flows meet the same member

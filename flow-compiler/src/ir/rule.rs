@@ -6,7 +6,7 @@ use firmware_api::selector::HashMode;
 use super::{FrontendIndex, InstanceIndex, PoolIndex, ProbeIndex};
 
 /// The transport protocols that a rule is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// TCP.
     Tcp,

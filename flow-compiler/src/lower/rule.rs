@@ -45,13 +45,16 @@ impl Lowering<'_> {
         rule: &LoadBalancingRule,
         reference: RuleRef,
     ) -> Result<(), Exhausted> {
+        let frontend = balancer.frontend(rule.frontend);
+        let listening = (frontend, rule.frontend_port);
         let key = RuleKey {
             load_balancer: balancer.name.clone(),
             is_nat: false,
             name: rule.name.clone(),
+            transport: rule.transport,
+            frontend: listening,
         };
         let id = self.rule_id(key, reference)?;
-        let frontend = balancer.frontend(rule.frontend);
         let backends = self.add_backends(balancer, rule)?;
         let region = self.add_selection(index, balancer, rule, id, &backends)?;
         let config = RuleConfig {
@@ -63,7 +66,6 @@ impl Lowering<'_> {
         };
         self.lowered.tables.rule.insert(id, config);
         for protocol in rule.transport.protocols() {
-            let listening = (frontend, rule.frontend_port);
             let action = FrontendAction::Balance(id);
             self.add_frontend(balancer.zone(), listening, *protocol, action);
         }
@@ -76,14 +78,16 @@ impl Lowering<'_> {
         rule: &NatRule,
         reference: RuleRef,
     ) -> Result<(), Exhausted> {
+        let frontend = balancer.frontend(rule.frontend);
+        let listening = (frontend, rule.frontend_port);
         let key = RuleKey {
             load_balancer: balancer.name.clone(),
             is_nat: true,
             name: rule.name.clone(),
+            transport: rule.transport,
+            frontend: listening,
         };
         let id = self.rule_id(key, reference)?;
-        let frontend = balancer.frontend(rule.frontend);
-        let listening = (frontend, rule.frontend_port);
         let Some(address) = self.destination(rule.target, frontend, rule.floating_ip) else {
             return Ok(());
         };

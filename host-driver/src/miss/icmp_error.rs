@@ -75,12 +75,12 @@ impl<M: Memory> Engine<M> {
         let mut frame = std::mem::take(&mut self.scratch);
         let done = translate(packet.frame, &packet.headers, &translation, &mut frame);
         let sent = done.ok().map(|()| {
-            let inject = if port == EGRESS_RECIRCULATE {
-                Inject::Reprocess(EGRESS_RECIRCULATE)
-            } else {
-                Inject::Transmit(port)
-            };
-            self.inject(inject, &frame)
+            if port == EGRESS_RECIRCULATE {
+                return self.inject(Inject::Reprocess(EGRESS_RECIRCULATE), &frame);
+            }
+            self.inject(Inject::Transmit(port), &frame)?;
+            self.refusals.count_answered();
+            Ok(())
         });
         self.scratch = frame;
         sent

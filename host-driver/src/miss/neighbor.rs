@@ -16,9 +16,9 @@ impl<M: Memory> Engine<M> {
                 .on_neighbor(self.now, port, packet.frame, &packet.headers, &mut reply);
         let result = match outcome {
             NeighborOutcome::Reply { learned } => {
-                self.refusals.count_answered();
                 self.take_lesson(learned);
-                self.inject(Inject::Transmit(port), &reply)
+                let sent = self.inject(Inject::Transmit(port), &reply);
+                sent.inspect(|()| self.refusals.count_answered())
             }
             NeighborOutcome::Learned(lesson) => {
                 self.refusals.count_answered();

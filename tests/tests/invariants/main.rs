@@ -1,7 +1,10 @@
 //! The invariants of ARCHITECTURE.md, end to end: one file and one test function of its name each.
 
+mod apply_has_no_hole;
+mod counted;
 mod flow_sticks;
 mod idle_never_early;
+mod nothing_trusted;
 mod pair_is_atomic;
 mod range_never_moves;
 mod reset_is_in_window;
