@@ -34,7 +34,7 @@ pub enum TableId {
     Instance = 10,
     /// Which instance owns an address: 1:1 public addresses (zone uplink), own ones (zone vnet).
     Address = 11,
-    /// Which instance owns a block of eight SNAT ports.
+    /// Whose a block of eight SNAT ports is.
     SnatBlock = 12,
 }
 

@@ -60,7 +60,7 @@ pub fn snat_blocks(
     let blocks = valid::<4, SnatBlock>(bar2, config).into_iter();
     let row = |entry: SnatBlock| {
         let key = entry.snat_block_key();
-        ((key.address, key.protocol, key.block), entry.instance())
+        ((key.address, key.protocol, key.block), entry.vport())
     };
     blocks.map(row).collect()
 }

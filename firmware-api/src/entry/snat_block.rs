@@ -1,10 +1,10 @@
-//! `snat_block`: exact match on public address, protocol and port / 8; which instance owns the
-//! block of eight SNAT ports (spec SNAT-10, L-OUT-09). Tells the driver whose a late or unknown
+//! `snat_block`: exact match on public address, protocol and port / 8; the vport of the instance
+//! that owns the block of eight SNAT ports (spec SNAT-10, L-OUT-09). Tells whose a late or unknown
 //! packet to a SNAT port is; the flows themselves are in the flow tables.
 //!
 //! ```text
 //!  0  public address (16, IPv4 mapped)   16  block   18  zero (6)
-//! 24  CRC   26  instance   28  zero   30  tag
+//! 24  CRC   26  vport      28  zero   30  tag
 //! ```
 
 use core::net::IpAddr;
@@ -12,8 +12,8 @@ use core::net::IpAddr;
 use zerocopy::byteorder::{LittleEndian, NetworkEndian, U16};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{ExactEntry, KeyLayout, entry_words, instance::InstanceId, tag};
-use crate::{Protocol, Zone, control, mapped, unmapped};
+use super::{ExactEntry, KeyLayout, entry_words, tag};
+use crate::{PortId, Protocol, Zone, control, mapped, unmapped};
 
 /// What a SNAT-block entry matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +36,7 @@ pub struct SnatBlock {
     block: U16<NetworkEndian>,
     zero: [u8; 6],
     crc: U16<LittleEndian>,
-    instance: U16<LittleEndian>,
+    vport: U16<LittleEndian>,
     zero_control: [u8; 2],
     tag: U16<LittleEndian>,
 }
@@ -51,14 +51,14 @@ impl ExactEntry<4> for SnatBlock {
 }
 
 impl SnatBlock {
-    /// The entry that gives the block to an instance.
-    pub fn new(key: SnatBlockKey, instance: InstanceId) -> Self {
+    /// The entry that gives the block to the instance behind a vport.
+    pub fn new(key: SnatBlockKey, vport: PortId) -> Self {
         Self {
             address: mapped(key.address),
             block: key.block.into(),
             zero: [0; 6],
             crc: U16::ZERO,
-            instance: instance.into(),
+            vport: vport.into(),
             zero_control: [0; 2],
             tag: tag(Zone::UPLINK, key.protocol).into(),
         }
@@ -73,8 +73,8 @@ impl SnatBlock {
         }
     }
 
-    /// The owner.
-    pub fn instance(&self) -> InstanceId {
-        self.instance.get()
+    /// The owner's vport, which stays the same while its instance id may change.
+    pub fn vport(&self) -> PortId {
+        self.vport.get()
     }
 }

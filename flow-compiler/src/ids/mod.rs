@@ -1,10 +1,12 @@
 //! The history of numbers: what keeps its id from one configuration to the next.
 //!
 //! An id belongs to contents that never change under it: a backend's id to its address, port and
-//! egress, an instance's to all its facts (new contents, new id), a rule's to its name and where
-//! it listens (the rest is one word and changes atomically; were a frontend to pass from one rule to
-//! another that already stands, its packets would meet what the first one has become). A freed id is used again only when no fresh one is left, and
-//! never in the lowering that freed it, so that nothing in flight can mistake it.
+//! egress, an instance's to all its facts (new contents, new id), a rule's to its name and where it
+//! listens. The rest of a rule is one word and changes atomically; but were a frontend to pass from
+//! one rule to another that already stands, its packets would meet what the first one has become.
+//!
+//! A freed id is used again only when no fresh one is left, and never in the lowering that freed it,
+//! so that nothing in flight can mistake it.
 
 mod region;
 mod space;

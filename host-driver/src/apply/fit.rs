@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use firmware_api::{Memory, TableId};
+use firmware_api::TableId;
+use flow_compiler::ids::Limits;
 use flow_compiler::ir::Ir;
 use flow_compiler::tables::{STATIC_TABLES, Tables};
 
 use super::outbound;
-use crate::engine::Engine;
+use crate::device::Capabilities;
+use crate::snat::BLOCK_PORTS;
 
 /// Of an exact table's slots, how many a configuration may take, in percent: placement needs air.
 const HIGHEST_LOAD: u64 = 95;
@@ -28,68 +30,46 @@ pub struct DoesNotFit {
     pub available: u64,
 }
 
-impl<M: Memory> Engine<M> {
-    /// Whether old and new entries fit side by side, as they stand while changes are written.
-    pub(super) fn fits(&self, ir: &Ir, new: &Tables) -> Result<(), Box<dyn std::error::Error>> {
-        for table in STATIC_TABLES {
-            let geometry = self.device.capabilities().table(table).geometry;
-            let available = match geometry.ways {
-                0 => u64::from(geometry.rows),
-                _ => u64::from(geometry.bucket_slots()) * HIGHEST_LOAD / 100,
-            };
-            room_for(table, self.needed(table, new), available)?;
-        }
-        let plan = outbound::plan(ir);
-        let blocks: u64 = plan
-            .shares
-            .iter()
-            .flat_map(|share| &share.addresses)
-            .map(|quota| u64::from(quota.ports) / 8)
-            .sum();
-        let geometry = self
-            .device
-            .capabilities()
-            .table(TableId::SnatBlock)
-            .geometry;
-        let available = u64::from(geometry.bucket_slots()) * HIGHEST_LOAD / 100;
-        room_for(TableId::SnatBlock, blocks, available)?;
-        plan.check()?;
-        Ok(())
-    }
-
-    /// Index tables need their highest index, exact ones every key of before and after.
-    fn needed(&self, table: TableId, new: &Tables) -> u64 {
-        let highest = |index: Option<u64>| index.map_or(0, |index| index + 1);
-        let last = |id: Option<&u16>| highest(id.map(|id| u64::from(*id)));
-        let empty = Tables::default();
-        let old = self
-            .in_force
-            .as_ref()
-            .map_or(&empty, |in_force| &in_force.lowered.tables);
-        match table {
-            TableId::Port => last(new.port.keys().last()),
-            TableId::Rule => last(new.rule.keys().last()),
-            TableId::Backend => last(new.backend.keys().last()),
-            TableId::Instance => last(new.instance.keys().last()),
-            TableId::Selector => highest(new.selector.keys().last().map(|slot| u64::from(*slot))),
-            TableId::FrontendV4 => union(old.frontend_v4.keys(), new.frontend_v4.keys()),
-            TableId::FrontendV6 => union(old.frontend_v6.keys(), new.frontend_v6.keys()),
-            TableId::ReturnPathV4 => union(old.return_path_v4.keys(), new.return_path_v4.keys()),
-            TableId::ReturnPathV6 => union(old.return_path_v6.keys(), new.return_path_v6.keys()),
-            TableId::Address => union(old.address.keys(), new.address.keys()),
-            TableId::FlowV4 | TableId::FlowV6 | TableId::SnatBlock => 0,
-        }
+/// How many numbers the card's index tables have room for.
+pub(super) fn limits(card: &Capabilities) -> Limits {
+    let rows = |table| card.table(table).geometry.rows;
+    Limits {
+        rules: rows(TableId::Rule),
+        backends: rows(TableId::Backend),
+        instances: rows(TableId::Instance),
+        selector_slots: rows(TableId::Selector),
     }
 }
 
-fn union<'a, K: Ord + 'a>(
-    old: impl Iterator<Item = &'a K>,
-    new: impl Iterator<Item = &'a K>,
-) -> u64 {
-    old.chain(new).collect::<BTreeSet<_>>().len() as u64
+/// Whether old and new entries fit side by side, as they stand while changes are written, and
+/// whether there are enough SNAT ports.
+pub(super) fn check(
+    card: &Capabilities,
+    old: Option<&Tables>,
+    ir: &Ir,
+    new: &Tables,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let empty = Tables::default();
+    let old = old.unwrap_or(&empty);
+    for table in STATIC_TABLES {
+        room_for(card, table, needed(table, old, new))?;
+    }
+    let plan = outbound::plan(ir);
+    plan.check()?;
+    let quotas = plan.shares.iter().flat_map(|share| &share.addresses);
+    let blocks = quotas
+        .map(|quota| u64::from(quota.ports) / u64::from(BLOCK_PORTS))
+        .sum();
+    room_for(card, TableId::SnatBlock, blocks)?;
+    Ok(())
 }
 
-fn room_for(table: TableId, needed: u64, available: u64) -> Result<(), DoesNotFit> {
+fn room_for(card: &Capabilities, table: TableId, needed: u64) -> Result<(), DoesNotFit> {
+    let geometry = card.table(table).geometry;
+    let available = match geometry.ways {
+        0 => u64::from(geometry.rows),
+        _ => u64::from(geometry.bucket_slots()) * HIGHEST_LOAD / 100,
+    };
     if needed <= available {
         return Ok(());
     }
@@ -98,4 +78,30 @@ fn room_for(table: TableId, needed: u64, available: u64) -> Result<(), DoesNotFi
         needed,
         available,
     })
+}
+
+/// Index tables need their highest index, exact ones every key of before and after.
+fn needed(table: TableId, old: &Tables, new: &Tables) -> u64 {
+    let highest = |index: Option<u64>| index.map_or(0, |index| index + 1);
+    let last = |id: Option<&u16>| highest(id.map(|id| u64::from(*id)));
+    match table {
+        TableId::Port => last(new.port.keys().last()),
+        TableId::Rule => last(new.rule.keys().last()),
+        TableId::Backend => last(new.backend.keys().last()),
+        TableId::Instance => last(new.instance.keys().last()),
+        TableId::Selector => highest(new.selector.keys().last().map(|slot| u64::from(*slot))),
+        TableId::FrontendV4 => union(old.frontend_v4.keys(), new.frontend_v4.keys()),
+        TableId::FrontendV6 => union(old.frontend_v6.keys(), new.frontend_v6.keys()),
+        TableId::ReturnPathV4 => union(old.return_path_v4.keys(), new.return_path_v4.keys()),
+        TableId::ReturnPathV6 => union(old.return_path_v6.keys(), new.return_path_v6.keys()),
+        TableId::Address => union(old.address.keys(), new.address.keys()),
+        TableId::FlowV4 | TableId::FlowV6 | TableId::SnatBlock => 0,
+    }
+}
+
+fn union<'a, K: Ord + 'a>(
+    old: impl Iterator<Item = &'a K>,
+    new: impl Iterator<Item = &'a K>,
+) -> u64 {
+    old.chain(new).collect::<BTreeSet<_>>().len() as u64
 }

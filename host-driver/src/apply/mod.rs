@@ -23,7 +23,7 @@ use std::net::IpAddr;
 
 use firmware_api::Memory;
 use flow_compiler::diff::diff;
-use flow_compiler::ids::{Ids, Limits};
+use flow_compiler::ids::Ids;
 use flow_compiler::ir::{Ir, NextHop, family_of};
 use flow_compiler::lower::{Live, Lowered, lower};
 use flow_compiler::mac::MacAddr;
@@ -32,6 +32,7 @@ use flow_compiler::{Compiled, Rejected, diagnostic};
 
 use crate::conn::{Conn, Origin};
 use crate::control::view::Applied;
+use crate::device::Capabilities;
 use crate::engine::Engine;
 use crate::probe::Report;
 
@@ -49,6 +50,44 @@ struct Plan {
     ir: Ir,
     lowered: Lowered,
     ids: Ids,
+}
+
+/// Whether a card can carry a configuration; touches nothing.
+///
+/// # Errors
+/// When it is refused, with the reasons ready to print.
+pub(crate) fn check(source: &Source, card: &Capabilities) -> Result<(), Vec<String>> {
+    let compiled = flow_compiler::compile(source);
+    let ir = compiled
+        .map_err(|found| vec![diagnostic::to_text(&found.0, source)])?
+        .ir;
+    plan(&ir, card, None, Live::ALL_UP).map_err(|reasons| in_file(source, reasons))?;
+    Ok(())
+}
+
+fn in_file(source: &Source, reasons: Vec<String>) -> Vec<String> {
+    reasons
+        .into_iter()
+        .map(|reason| format!("{}: {reason}", source.name))
+        .collect()
+}
+
+/// The tables of a configuration, if this driver and this card can carry them beside those in force.
+fn plan(
+    ir: &Ir,
+    card: &Capabilities,
+    in_force: Option<&InForce>,
+    live: Live<'_>,
+) -> Result<(Lowered, Ids), Vec<String>> {
+    let unsupported = Watch::unsupported(ir);
+    if !unsupported.is_empty() {
+        return Err(unsupported);
+    }
+    let mut ids = in_force.map_or_else(|| Ids::new(fit::limits(card)), |f| f.ids.clone());
+    let lowered = lower(ir, &mut ids, live).map_err(|exhausted| vec![exhausted.to_string()])?;
+    let old = in_force.map(|in_force| &in_force.lowered.tables);
+    fit::check(card, old, ir, &lowered.tables).map_err(|e| vec![e.to_string()])?;
+    Ok((lowered, ids))
 }
 
 impl<M: Memory> Engine<M> {
@@ -76,12 +115,7 @@ impl<M: Memory> Engine<M> {
                     diagnostics: warnings,
                 }
             }
-            Err(reasons) => self.refuse(
-                reasons
-                    .into_iter()
-                    .map(|r| format!("{}: {r}", source.name))
-                    .collect(),
-            ),
+            Err(reasons) => self.refuse(in_file(source, reasons)),
         }
     }
 
@@ -95,23 +129,22 @@ impl<M: Memory> Engine<M> {
 
     /// Compares a configuration with the card and the driver; changes nothing.
     fn plan(&self, ir: Ir) -> Result<Plan, Vec<String>> {
-        let unsupported = Watch::unsupported(&ir);
-        if !unsupported.is_empty() {
-            return Err(unsupported);
+        if self.is_gone() {
+            return Err(vec![
+                "the card is gone; restart the driver when it is back".to_owned(),
+            ]);
         }
-        let mut ids = match &self.in_force {
-            Some(in_force) => in_force.ids.clone(),
-            None => Ids::new(self.limits()),
-        };
         let live = Live {
             is_up: &|target| self.watch.is_up(&ir, target),
             next_hop_mac: &|address| self.next_hop_mac(address),
         };
-        let lowered =
-            lower(&ir, &mut ids, live).map_err(|exhausted| vec![exhausted.to_string()])?;
-        self.fits(&ir, &lowered.tables)
-            .map_err(|e| vec![e.to_string()])?;
-        Ok(Plan { ir, lowered, ids })
+        let planned = plan(
+            &ir,
+            self.device.capabilities(),
+            self.in_force.as_ref(),
+            live,
+        );
+        planned.map(|(lowered, ids)| Plan { ir, lowered, ids })
     }
 
     /// The Ethernet address of a next hop that was found already.
@@ -124,18 +157,10 @@ impl<M: Memory> Engine<M> {
         MacAddr::new(self.link.next_hop(family)?.mac()?).ok()
     }
 
-    fn limits(&self) -> Limits {
-        Limits {
-            rules: self.tables.rule.len(),
-            backends: self.tables.backend.len(),
-            instances: self.tables.instance.len(),
-            selector_slots: self.tables.selector.len(),
-        }
-    }
-
     /// Writes a plan; returns table changes and flows ended.
     fn carry_out(&mut self, file: String, plan: Plan) -> (usize, usize) {
         let Plan { ir, lowered, ids } = plan;
+        self.drain_punts();
         self.watch.follow(self.now, &ir);
         let changes = self.write_changes(&lowered);
         let lost = self.reallocate(&ir);

@@ -49,6 +49,7 @@ impl<M: Memory> Engine<M> {
                     .set(device, slot, Selector::new(Some(backend)))?;
             }
             Entry::Backend(id, config) => {
+                self.retired.remove(&id);
                 tables
                     .backend
                     .set(device, id.into(), Backend::new(config))?;
@@ -91,7 +92,10 @@ impl<M: Memory> Engine<M> {
             }
             Entry::Rule(id, _) => tables.rule.clear(device, id.into())?,
             Entry::Selector(slot, _) => tables.selector.clear(device, slot)?,
-            Entry::Backend(id, _) => tables.backend.clear(device, id.into())?,
+            Entry::Backend(id, config) => {
+                tables.backend.clear(device, id.into())?;
+                self.retired.insert(id, config);
+            }
             Entry::ReturnPathV4(key, action) => {
                 tables
                     .return_path_v4

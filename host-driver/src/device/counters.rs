@@ -43,7 +43,9 @@ impl Counters {
 
     /// Packets dropped for any reason.
     pub fn dropped_total(&self) -> u64 {
-        self.drops.iter().sum()
+        self.drops
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Records written to the punt ring for the reason.

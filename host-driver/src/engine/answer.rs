@@ -42,7 +42,7 @@ impl<M: Memory> Engine<M> {
     pub fn status(&self) -> Status {
         let device = self.device.status();
         let state = match device {
-            _ if self.housekeeping.gone => "gone",
+            _ if self.is_gone() => "gone",
             status if status.engine_down => "engine down",
             status if status.driverless => "driverless",
             _ => "forwarding",
@@ -85,7 +85,7 @@ impl<M: Memory> Engine<M> {
     }
 
     fn packets(&self) -> Packets {
-        let counters = self.device.counters();
+        let counters = self.card_counters();
         Packets {
             received: counters.received,
             sent: counters.sent,
@@ -257,7 +257,7 @@ impl<M: Memory> Engine<M> {
 
     /// Why packets ended or went to the driver.
     pub fn counters(&self) -> Counters {
-        let card = self.device.counters();
+        let card = self.card_counters();
         let counter = |reason: &str, count| Counter {
             reason: reason.to_owned(),
             count,
@@ -280,6 +280,14 @@ impl<M: Memory> Engine<M> {
             punts: punts.collect(),
             punts_lost: lost.collect(),
             refusals: refusals.collect(),
+        }
+    }
+
+    /// The card's counters; of a card that is gone, the last that were read.
+    fn card_counters(&self) -> crate::device::Counters {
+        match &self.housekeeping.counters {
+            Some(last) if self.is_gone() => last.clone(),
+            _ => self.device.counters(),
         }
     }
 
@@ -330,7 +338,7 @@ pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
 
 /// What the configuration says of a rule.
 fn described(in_force: &InForce, rule: RuleRef) -> Rule {
-    let name = |transport: Transport| transport.name().to_owned();
+    let name = |transport: Transport| transport.name().to_uppercase();
     match rule {
         RuleRef::LoadBalancing(balancer, index) => {
             let balancer = &in_force.ir.load_balancers[balancer.0];

@@ -5,6 +5,7 @@ use firmware_api::inject::Inject;
 use firmware_api::{Family, Memory, PortId, PuntReason};
 
 use super::Engine;
+use crate::device::Counters;
 
 /// Milliseconds between heartbeats; the card's default patience is ten times as long.
 const HEARTBEAT_PERIOD: u64 = 250;
@@ -17,6 +18,8 @@ pub(crate) struct Housekeeping {
     heartbeat_at: u64,
     counters_at: u64,
     learns_lost: u64,
+    /// The card's counters as they were last read.
+    pub(crate) counters: Option<Counters>,
     /// The card's registers read all ones; nothing is written to it any more.
     pub(crate) gone: bool,
 }
@@ -24,10 +27,10 @@ pub(crate) struct Housekeeping {
 impl<M: Memory> Engine<M> {
     pub(super) fn keep_house(&mut self) {
         if self.now >= self.housekeeping.heartbeat_at {
-            if let Err(error) = self.device.heartbeat()
-                && !std::mem::replace(&mut self.housekeeping.gone, true)
-            {
-                tracing::error!(%error, "the card does not answer any more");
+            if let Err(error) = self.device.heartbeat() {
+                tracing::error!(%error, "nothing is written to the card any more");
+                self.housekeeping.gone = true;
+                return;
             }
             self.housekeeping.heartbeat_at = self.now + HEARTBEAT_PERIOD;
         }
@@ -56,6 +59,7 @@ impl<M: Memory> Engine<M> {
             self.learns_lost_at = None;
         }
         self.housekeeping.learns_lost = lost;
+        self.housekeeping.counters = Some(counters);
     }
 
     fn send_neighbor_requests(&mut self) {

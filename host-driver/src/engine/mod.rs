@@ -18,8 +18,10 @@ pub use active::{Active, FlowCount, OutboundFacts, RuleFacts};
 pub use flows::Flows;
 pub use start::{Options, StartError};
 
+use firmware_api::entry::backend::{BackendConfig, BackendId};
 use firmware_api::inject::Inject;
 use firmware_api::{Memory, PortId};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::apply::{InForce, Watch};
@@ -38,6 +40,8 @@ pub(crate) const LOSS_WINDOW: u64 = 60_000;
 pub(crate) const DEFAULT_IDLE_TIMEOUT: u32 = 240_000;
 /// The most punts of one step.
 const PUNT_BUDGET: usize = 256;
+/// How many times as much is handled before tables change, while more keeps coming.
+const MOST_DRAINS: usize = 64;
 
 /// The driver's core.
 #[derive(Debug)]
@@ -59,6 +63,8 @@ pub struct Engine<M: Memory> {
     /// What the compiler made of the configuration in force.
     pub(crate) in_force: Option<InForce>,
     pub(crate) watch: Watch,
+    /// Backends that were removed, until their numbers are used again.
+    pub(crate) retired: HashMap<BackendId, BackendConfig>,
     /// Configurations put in force since start.
     pub(crate) applied: u64,
     /// Diagnostics of the last configuration, if it was refused.
@@ -93,7 +99,7 @@ impl Work {
 impl<M: Memory> Engine<M> {
     /// Does what is due at `now` milliseconds of driver time.
     pub fn step(&mut self, now: u64) -> Work {
-        if self.housekeeping.gone {
+        if self.is_gone() {
             return Work::default();
         }
         self.now = self.now.max(now);
@@ -102,6 +108,20 @@ impl<M: Memory> Engine<M> {
         self.keep_house();
         self.ring_doorbells();
         Work { punts, expired }
+    }
+
+    /// Whether the card's registers read all ones.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.housekeeping.gone
+    }
+
+    /// Handles what the card punted by the tables as they are, before they change.
+    pub(crate) fn drain_punts(&mut self) {
+        for _ in 0..MOST_DRAINS {
+            if self.take_punts() == 0 {
+                return;
+            }
+        }
     }
 
     fn take_punts(&mut self) -> usize {

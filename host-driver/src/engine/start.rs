@@ -1,5 +1,6 @@
 //! Starting on a card: reset it, give it a secret and rings, and let it run.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use firmware_api::Memory;
@@ -7,7 +8,7 @@ use firmware_api::hash::HashKey;
 use flow_compiler::source::Source;
 
 use super::{Active, Engine, Flows};
-use crate::apply::Watch;
+use crate::apply::{self, Watch};
 use crate::device::{Device, DeviceError, RingSizes};
 use crate::link::{Link, LinkConfig, Uplink};
 use crate::miss::Refusals;
@@ -75,6 +76,7 @@ impl<M: Memory> Engine<M> {
             active: Active::default(),
             in_force: None,
             watch: Watch::default(),
+            retired: HashMap::new(),
             applied: 0,
             refused: Vec::new(),
             refusals: Refusals::default(),
@@ -102,7 +104,8 @@ impl<M: Memory> Engine<M> {
     /// Starts on a card with a configuration: resets it, writes every table, then lets packets in.
     ///
     /// # Errors
-    /// When the card does not answer, or the configuration is refused.
+    /// When the card does not answer, or the configuration is refused; a configuration that does
+    /// not compile or fit is refused before the card is touched.
     pub fn start(
         device: Device<M>,
         source: &Source,
@@ -110,10 +113,12 @@ impl<M: Memory> Engine<M> {
         options: Options,
         wait: impl FnMut() -> bool,
     ) -> Result<Self, StartError> {
+        let refused = |reasons: Vec<String>| StartError::Configuration(reasons.join("\n"));
+        apply::check(source, device.capabilities()).map_err(refused)?;
         let mut engine = Self::on_blank_card(device, now, options, wait)?;
         let applied = engine.apply(source);
         if !applied.accepted {
-            return Err(StartError::Configuration(applied.diagnostics.join("\n")));
+            return Err(refused(applied.diagnostics));
         }
         for warning in &applied.diagnostics {
             tracing::warn!("{}", warning.trim_end());

@@ -1,6 +1,6 @@
 //! `learn`: a rule forwarded the first packet of a flow; install exactly the backend it went to.
 
-use firmware_api::entry::backend::BackendConfig;
+use firmware_api::entry::backend::{BackendConfig, BackendId};
 use firmware_api::{Memory, PuntReason};
 
 use super::{Packet, Refusal};
@@ -41,17 +41,20 @@ impl<M: Memory> Engine<M> {
         self.ahead = ahead;
     }
 
+    /// Where a backend is, or was: a SYN may have gone to it right before it left the pool, and then
+    /// its connection stays there (RCFG-02).
+    fn backend(&self, id: BackendId) -> Option<BackendConfig> {
+        let present = self.tables.backend.get(id.into());
+        let retired = || self.retired.get(&id).copied();
+        present.map(|entry| entry.config()).or_else(retired)
+    }
+
     /// The flow that a learn record tells of.
     pub(super) fn learned(&self, packet: &Packet<'_>) -> Result<Conn, Refusal> {
         let rule = packet.punt.rule.ok_or(Refusal::StaleReference)?;
         let backend = packet.punt.backend.ok_or(Refusal::StaleReference)?;
         let facts = self.active.rule(rule).ok_or(Refusal::StaleReference)?;
-        let to: BackendConfig = self
-            .tables
-            .backend
-            .get(backend.into())
-            .ok_or(Refusal::StaleReference)?
-            .config();
+        let to = self.backend(backend).ok_or(Refusal::StaleReference)?;
         let port = if to.port == 0 {
             packet.destination.port
         } else {

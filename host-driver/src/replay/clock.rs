@@ -75,7 +75,7 @@ mod tests {
             steps(&mut clock, START + Duration::from_millis(250)),
             [100, 200, 250]
         );
-        let later = START + Duration::from_nanos(250_900_000);
+        let later = START + Duration::from_micros(250_900);
         assert_eq!(steps(&mut clock, later), [250]);
         assert_eq!(clock.timestamp(), later);
     }

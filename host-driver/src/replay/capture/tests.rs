@@ -29,7 +29,10 @@ const NANOS: u32 = 0xa1b2_3c4d;
 const ETHERNET: u32 = 1;
 const ROWS: [Row<'static>; 2] = [(100, 5, b"first frame", 11), (101, 999, b"second", 1_500)];
 
-fn read_all(bytes: &[u8]) -> Vec<Result<(u64, u128, Vec<u8>, bool), String>> {
+/// Number, nanoseconds, bytes, whether the frame is cut; or what is wrong.
+type Read = Result<(u64, u128, Vec<u8>, bool), String>;
+
+fn read_all(bytes: &[u8]) -> Vec<Read> {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), bytes).expect("writes");
     let mut capture = match Capture::open(file.path()) {
@@ -183,7 +186,7 @@ fn pcapng_with_every_kind_of_resolution() {
             1_700_000_000_000_000_001,
         ),
         (Some(3), 5, 5_000_000),
-        (Some(0x80 | 10), 1_024, 1_000_000_000),
+        (Some(0x80 | 0x0a), 1_024, 1_000_000_000),
         (Some(0x7f), u64::MAX, 0),
     ] {
         let read = read_all(&pcapng(resolution, units));

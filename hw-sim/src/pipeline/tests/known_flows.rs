@@ -57,8 +57,8 @@ fn a_flow_beats_every_rule_flow_sticks() {
 }
 
 #[test]
-fn the_end_of_a_flow_is_told_and_forwarded() {
-    for flags in [FIN | ACK, RST] {
+fn the_end_of_a_flow_and_a_new_syn_are_told_and_forwarded() {
+    for flags in [FIN | ACK, RST, SYN] {
         let mut net = installed();
         let wire = Wire::tcp(UPLINK_PORT, CLIENT, (FRONTEND, HTTP), flags).payload(b"bye");
         let verdict = net.send(UPLINK_PORT, &wire);

@@ -215,6 +215,6 @@ fn nobody_goes_round_for_ever() {
             EGRESS_RECIRCULATE,
         ),
     );
-    let verdict = net.send(UPLINK_PORT, &syn(UPLINK_PORT, CLIENT, to));
+    let verdict = net.send(UPLINK_PORT, &ack(UPLINK_PORT, CLIENT, to));
     assert_drop(&verdict, DropReason::RecirculationLimit);
 }
