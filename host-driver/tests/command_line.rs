@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// Without probes: a daemon on an embedded card would send them to whoever has these addresses here.
 const CONFIG: &str = r#"
 headgate: 1
 profile: seed
@@ -17,10 +18,9 @@ loadBalancers:
     sku: Standard
     frontends: [ { name: public, address: 203.0.113.10 } ]
     backendPools: [ { name: web, members: [ { instance: web-1 } ] } ]
-    probes: [ { name: tcp, protocol: Tcp, port: 8080, intervalInSeconds: 5, probeThreshold: 2 } ]
     loadBalancingRules:
       - { name: http, protocol: Tcp, frontend: public, frontendPort: 80, backendPool: web,
-          backendPort: 8080, probe: tcp }
+          backendPort: 8080 }
 "#;
 /// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
