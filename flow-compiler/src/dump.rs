@@ -63,7 +63,7 @@ pub fn to_text(tables: &Tables, names: &Names, only: Option<TableId>) -> String 
                 .map(|entry| fields(entry, names))
                 .collect(),
         };
-        let count = tables.entries(table).len();
+        let count = tables.len(table);
         let plural = if count == 1 { "entry" } else { "entries" };
         let _ = writeln!(out, "{table}: {count} {plural}");
         write_columns(&mut out, &rows);

@@ -121,6 +121,23 @@ impl Tables {
         }
     }
 
+    /// How many entries a table has; none for a dynamic table.
+    pub fn len(&self, table: TableId) -> usize {
+        match table {
+            TableId::Port => self.port.len(),
+            TableId::FrontendV4 => self.frontend_v4.len(),
+            TableId::FrontendV6 => self.frontend_v6.len(),
+            TableId::Rule => self.rule.len(),
+            TableId::Selector => self.selector.len(),
+            TableId::Backend => self.backend.len(),
+            TableId::ReturnPathV4 => self.return_path_v4.len(),
+            TableId::ReturnPathV6 => self.return_path_v6.len(),
+            TableId::Instance => self.instance.len(),
+            TableId::Address => self.address.len(),
+            TableId::FlowV4 | TableId::FlowV6 | TableId::SnatBlock => 0,
+        }
+    }
+
     /// Puts an entry where its key is, over what was there.
     pub fn insert(&mut self, entry: Entry) {
         match entry {

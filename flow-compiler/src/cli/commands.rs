@@ -13,10 +13,12 @@ use flow_compiler::ir::Ir;
 use flow_compiler::lower::{Live, Lowered, lower};
 use flow_compiler::names::Names;
 use flow_compiler::source::Source;
+use flow_compiler::tables::STATIC_TABLES;
 use flow_compiler::{Compiled, Rejected};
 use serde_json::{Value, json};
 
 use super::output::{print, print_json, print_with, say, write_file};
+use super::progress::Shown;
 use super::{Failure, Format};
 
 pub(super) fn check(config: &Path, format: Format) -> Result<(), Failure> {
@@ -67,7 +69,13 @@ fn contents(ir: &Ir) -> String {
 
 pub(super) fn compile(config: &Path, output: &Path) -> Result<(), Failure> {
     let Lowered { tables, names } = tables(config, &mut Ids::default())?;
-    let write = |mut out: &mut dyn io::Write| dump::write_json(&tables, &names, None, &mut out);
+    let entries = STATIC_TABLES
+        .iter()
+        .map(|table| tables.len(*table) as u64)
+        .sum();
+    let write = |out: &mut dyn io::Write| {
+        dump::write_json(&tables, &names, None, &mut Shown::new(out, entries))
+    };
     if output == Path::new("-") {
         return print_with(write);
     }
