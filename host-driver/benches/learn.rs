@@ -3,12 +3,11 @@
 //!
 //! `cargo bench -p host-driver --bench learn` prints connections per second, BAR accesses and heap
 //! allocations per connection.
-#![expect(unsafe_code, reason = "a counting allocator")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod allocations;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use firmware_api::hash::HashKey;
@@ -19,27 +18,6 @@ use host_driver::device::{Device, Shared};
 use host_driver::engine::{Engine, Options};
 use hw_sim::ports::MemoryPorts;
 use hw_sim::{Bars, Card, CardConfig, SimMemory};
-
-/// Counts allocations.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call goes to the system allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const CONFIGURATION: &str = r#"
 headgate: 1
@@ -171,7 +149,7 @@ fn main() {
     install(0..INSTALLED / BATCH * BATCH);
     let (_, mut accesses) = install(INSTALLED..INSTALLED + ROUND);
     let mut rates = Vec::with_capacity(ROUNDS as usize);
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed);
+    let allocations = allocations::so_far();
     let before = accesses;
     for round in 1..=ROUNDS {
         let first = INSTALLED + round * ROUND;
@@ -179,7 +157,7 @@ fn main() {
         rates.push(f64::from(ROUND) / spent.as_secs_f64());
         accesses = now;
     }
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - allocations;
+    let allocations = allocations::so_far() - allocations;
     rates.sort_by(f64::total_cmp);
     let count = f64::from(ROUND * ROUNDS);
     let used = accesses - before;
@@ -199,4 +177,5 @@ fn main() {
         (used.bar0.reads + used.bar2.reads) as f64 / count,
     );
     println!("allocations     {allocations}");
+    assert_eq!(allocations, 0, "a learn record allocates");
 }

@@ -3,12 +3,11 @@
 //! `cargo bench -p host-driver --bench table` prints, on one core: connections per second into a
 //! filled flow table, BAR accesses and heap allocations per connection; then, for four and eight
 //! ways, the load at the first failure and the cost of an insert at rising load.
-#![expect(unsafe_code, reason = "a counting allocator")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod allocations;
+
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use firmware_api::entry::flow::{Direction, FlowAction, FlowKey, FlowV4, Side};
@@ -19,37 +18,6 @@ use firmware_api::table::Match;
 use firmware_api::{Memory, Protocol, TableId, Zone};
 use host_driver::device::{Device, Mapping, RingSizes};
 use host_driver::table::{ExactTable, FlowEntry, Tables};
-
-/// Counts allocations.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call goes to the system allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const SECRET: HashKey = HashKey(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
 
@@ -185,7 +153,7 @@ fn measure_pairs(geometry: Geometry, connections: u32) {
     let mut tables = Tables::new(device.capabilities(), SECRET);
     install(&mut tables, &mut device, 0..connections);
     let (mut installing, mut removing) = (Duration::ZERO, Duration::ZERO);
-    let (accesses, allocations) = (device.accesses(), ALLOCATIONS.load(Ordering::Relaxed));
+    let (accesses, allocations) = (device.accesses(), allocations::so_far());
     let moved = tables.flow_v4.usage().displacements;
     for round in 0..ROUNDS {
         // The oldest go and new ones come: the load stays and every access is somewhere else.
@@ -199,7 +167,7 @@ fn measure_pairs(geometry: Geometry, connections: u32) {
     }
     let count = f64::from(ROUND * ROUNDS);
     let spent = device.accesses() - accesses;
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - allocations;
+    let allocations = allocations::so_far() - allocations;
     let usage = tables.flow_v4.usage();
     println!(
         "{} ways, {} connections, load {:.1} %: install {:.2} M/s, remove {:.2} M/s",

@@ -28,7 +28,6 @@ mod restore;
 mod space;
 #[cfg(test)]
 mod tests;
-mod tier;
 
 pub use allocator::{Allocator, Exhausted, Released};
 pub use change::{Changes, Lost};
@@ -37,6 +36,3 @@ pub use plan::{Plan, PlanError, Quota, ReservedPort, Share};
 pub use pool::Usage;
 pub use restore::RestoreError;
 pub use space::{ADDRESS_PORTS, BLOCK_PORTS, Block, FIRST_PORT, LAST_PORT};
-pub use tier::{
-    MOST_DEFAULT_PORTS, TierError, default_ports, default_ports_on, default_ports_over,
-};

@@ -6,6 +6,18 @@ use super::*;
 
 const SECOND: u64 = 1000;
 
+/// A.1: what the compiler plans for each member of a pool of this size.
+fn default_ports(members: u32) -> u32 {
+    match members {
+        0..=50 => 1024,
+        51..=100 => 512,
+        101..=200 => 256,
+        201..=400 => 128,
+        401..=800 => 64,
+        _ => 32,
+    }
+}
+
 fn instance_ports(changes: &[Block], instance: u32, protocol: Protocol) -> Vec<u16> {
     let own = changes
         .iter()
@@ -27,10 +39,7 @@ fn fill(allocator: &mut Allocator, instance: u32, ports: u32) -> Vec<(Flow, Endp
 
 /// SNAT-20..22, L-OUT-25: the pool grows by one member into the next tier.
 fn tier_up(members: u32) {
-    let (before, after) = (
-        default_ports(members).unwrap(),
-        default_ports(members + 1).unwrap(),
-    );
+    let (before, after) = (default_ports(members), default_ports(members + 1));
     let mut allocator = with(even(members, before));
     let flows = fill(&mut allocator, 0, before);
     let changes = allocator.configure(even(members + 1, after)).unwrap();
@@ -76,10 +85,7 @@ fn tier_up(members: u32) {
 
 /// SNAT-23: the pool shrinks by one member into the tier below.
 fn tier_down(members: u32) {
-    let (before, after) = (
-        default_ports(members + 1).unwrap(),
-        default_ports(members).unwrap(),
-    );
+    let (before, after) = (default_ports(members + 1), default_ports(members));
     let mut allocator = with(even(members + 1, before));
     let flows = fill(&mut allocator, 0, before);
     let again = flow(0, Protocol::Tcp, 60_000, 1, 443);
