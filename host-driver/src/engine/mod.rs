@@ -28,10 +28,10 @@ use crate::apply::{InForce, Watch};
 use crate::device::Device;
 use crate::emit::ethernet::Ethernet;
 use crate::link::Link;
-use crate::miss::{Refusal, Refusals};
+use crate::miss::{Ahead, Refusal, Refusals};
 use crate::ring::{InjectRing, PuntBatch, PuntRing};
 use crate::snat::Allocator;
-use crate::table::{FlowEntry, Tables};
+use crate::table::Tables;
 
 /// Milliseconds for which a lost learn record lets mid-flow packets be adopted.
 pub(crate) const LOSS_WINDOW: u64 = 60_000;
@@ -76,8 +76,8 @@ pub struct Engine<M: Memory> {
     pub(crate) expiry: expire::Expiry,
     /// Room for one frame that the driver makes.
     pub(crate) scratch: Vec<u8>,
-    /// Room for the entries that a batch of learn records will install.
-    pub(crate) ahead: Vec<FlowEntry>,
+    /// The learn records of the batch in hand.
+    pub(crate) ahead: Ahead,
 }
 
 /// What a step did.
@@ -130,7 +130,7 @@ impl<M: Memory> Engine<M> {
         };
         let mut taken = 0;
         while taken < PUNT_BUDGET && self.punts.take(&self.device, &mut batch) > 0 {
-            self.prefetch_learns(&batch);
+            self.read_learns(&batch);
             for (punt, frame) in batch.iter() {
                 self.on_punt(&punt, frame);
             }

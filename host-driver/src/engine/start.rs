@@ -11,7 +11,7 @@ use super::{Active, Engine, Flows};
 use crate::apply::{self, Watch};
 use crate::device::{Device, DeviceError, RingSizes};
 use crate::link::{Link, LinkConfig, Uplink};
-use crate::miss::Refusals;
+use crate::miss::{Ahead, Refusals};
 use crate::ring::{InjectRing, PuntBatch, PuntRing};
 use crate::snat::Allocator;
 use crate::table::Tables;
@@ -84,7 +84,7 @@ impl<M: Memory> Engine<M> {
             housekeeping: super::housekeeping::Housekeeping::default(),
             expiry: super::expire::Expiry::default(),
             scratch: Vec::with_capacity(firmware_api::MAX_FRAME),
-            ahead: Vec::with_capacity(2 * PuntBatch::MAX),
+            ahead: Ahead::default(),
         })
     }
 }

@@ -9,36 +9,50 @@ use crate::engine::Engine;
 use crate::ring::PuntBatch;
 use crate::table::FlowEntry;
 
+/// The learn records of a batch, read before the first of them is handled, so that what their
+/// installation touches is on its way into the cache by then.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    conns: Vec<Result<Conn, Refusal>>,
+    entries: Vec<FlowEntry>,
+    handled: usize,
+}
+
 impl<M: Memory> Engine<M> {
-    pub(super) fn on_learn(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
-        let conn = self.learned(packet)?;
-        match self.install(conn) {
-            // A SYN sent again, or a second datagram before the entries stood.
-            Err(Refusal::KeyInUse) if self.tables.flow(packet.key()).is_some() => Ok(()),
-            outcome => outcome,
+    /// Reads the learn records of a batch.
+    pub(crate) fn read_learns(&mut self, batch: &PuntBatch) {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        ahead.conns.clear();
+        ahead.entries.clear();
+        ahead.handled = 0;
+        for (punt, frame) in batch.iter() {
+            if punt.reason != PuntReason::Learn {
+                continue;
+            }
+            let packet = self.parse_punt(&punt, frame).ok_or(Refusal::Unparsed);
+            let conn = packet.and_then(|packet| self.learned(&packet));
+            if let Ok(conn) = &conn {
+                let pair = [conn.forward(0), conn.reverse(0)].into_iter();
+                ahead
+                    .entries
+                    .extend(pair.filter_map(|(key, action)| FlowEntry::new(key, action)));
+            }
+            ahead.conns.push(conn);
         }
+        self.tables.prefetch(&self.device, &ahead.entries);
+        self.ahead = ahead;
     }
 
-    /// Has what the learn records of a batch will touch on its way into the cache before the first
-    /// of them is handled.
-    pub(crate) fn prefetch_learns(&mut self, batch: &PuntBatch) {
-        let mut ahead = std::mem::take(&mut self.ahead);
-        ahead.clear();
-        for (punt, frame) in batch
-            .iter()
-            .filter(|(punt, _)| punt.reason == PuntReason::Learn)
-        {
-            let packet = self.parse_punt(&punt, frame);
-            if let Some(conn) = packet.and_then(|packet| self.learned(&packet).ok()) {
-                let pair = [conn.forward(0), conn.reverse(0)];
-                ahead.extend(
-                    pair.into_iter()
-                        .filter_map(|(key, act)| FlowEntry::new(key, act)),
-                );
-            }
+    /// Installs the flow of the next learn record of the batch that was read.
+    pub(super) fn on_learn(&mut self) -> Result<(), Refusal> {
+        let next = self.ahead.conns.get(self.ahead.handled).copied();
+        self.ahead.handled += 1;
+        let conn = next.ok_or(Refusal::Unparsed)??;
+        match self.install(conn) {
+            // A SYN sent again, or a second datagram before the entries stood.
+            Err(Refusal::KeyInUse) if self.tables.flow(conn.forward(0).0).is_some() => Ok(()),
+            outcome => outcome,
         }
-        self.tables.prefetch(&self.device, &ahead);
-        self.ahead = ahead;
     }
 
     /// Where a backend is, or was: a SYN may have gone to it right before it left the pool, and then

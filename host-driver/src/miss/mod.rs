@@ -8,6 +8,7 @@ mod refusal;
 mod snat_miss;
 mod teardown;
 
+pub(crate) use learn::Ahead;
 pub use refusal::{Refusal, Refusals};
 pub(crate) use snat_miss::snat_protocol;
 
@@ -58,11 +59,13 @@ impl Packet<'_> {
 }
 
 impl<M: Memory> Engine<M> {
-    /// Handles one punt record and its captured bytes.
+    /// Handles one punt record and its captured bytes; learn records were read with their batch.
     pub(crate) fn on_punt(&mut self, punt: &Punt, frame: &[u8]) {
-        let outcome = match self.parse_punt(punt, frame) {
-            Some(packet) => self.dispatch(&packet),
-            None => Err(Refusal::Unparsed),
+        let outcome = match punt.reason {
+            PuntReason::Learn => self.on_learn(),
+            _ => self
+                .parse_punt(punt, frame)
+                .map_or(Err(Refusal::Unparsed), |packet| self.dispatch(&packet)),
         };
         if let Err(refusal) = outcome {
             self.refusals.count(refusal, punt.reason);
@@ -91,7 +94,6 @@ impl<M: Memory> Engine<M> {
 
     fn dispatch(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
         match packet.punt.reason {
-            PuntReason::Learn => self.on_learn(packet),
             PuntReason::Midflow => self.on_midflow(packet),
             PuntReason::SnatMiss => self.on_snat_miss(packet),
             PuntReason::Teardown => {
@@ -100,7 +102,7 @@ impl<M: Memory> Engine<M> {
             }
             PuntReason::Neighbor => self.on_neighbor(packet),
             PuntReason::IcmpError => self.on_icmp_error(packet),
-            PuntReason::Echo => Err(Refusal::Unsupported),
+            PuntReason::Learn | PuntReason::Echo => Err(Refusal::Unsupported),
         }
     }
 }
