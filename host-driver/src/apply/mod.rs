@@ -189,11 +189,11 @@ impl<M: Memory> Engine<M> {
         changes.len()
     }
 
-    /// An answer of a probe. Selections follow at once.
+    /// An answer of a probe. Selections follow with the next step, once for all that changed.
     pub fn observe(&mut self, now: u64, report: Report) {
         self.now = self.now.max(now);
         if self.watch.observe(report.target, report.at, report.outcome) {
-            self.reselect();
+            self.housekeeping.health_changed = true;
         }
     }
 
@@ -208,15 +208,13 @@ impl<M: Memory> Engine<M> {
         self.watch.take_changes()
     }
 
-    /// Lets probe timeouts pass that no answer tells of.
-    pub(crate) fn tick_health(&mut self) {
-        if self.watch.tick(self.now) {
-            self.reselect();
-        }
+    /// Lets probe timeouts pass that no answer tells of; true when somebody's health changed.
+    pub(crate) fn tick_health(&mut self) -> bool {
+        self.watch.tick(self.now)
     }
 
     /// Writes the selections anew after a change of health.
-    fn reselect(&mut self) {
+    pub(crate) fn reselect(&mut self) {
         let Some(InForce { file, ir, .. }) = self.in_force.as_ref() else {
             return;
         };

@@ -9,6 +9,9 @@ use crate::device::Counters;
 
 /// Milliseconds between heartbeats; the card's default patience is ten times as long.
 const HEARTBEAT_PERIOD: u64 = 250;
+/// Milliseconds between selections written anew, so that a host whose backends fail all at once does
+/// not write each selection once per backend.
+const SELECTION_PERIOD: u64 = 50;
 /// Milliseconds between looks at the card's counters.
 const COUNTERS_PERIOD: u64 = 1_000;
 
@@ -18,6 +21,9 @@ pub(crate) struct Housekeeping {
     heartbeat_at: u64,
     counters_at: u64,
     learns_lost: u64,
+    /// Selections do not show somebody's health yet.
+    pub(crate) health_changed: bool,
+    selected_at: u64,
     /// The card's counters as they were last read.
     pub(crate) counters: Option<Counters>,
     /// The card's registers read all ones; nothing is written to it any more.
@@ -38,7 +44,12 @@ impl<M: Memory> Engine<M> {
             self.look_at_counters();
             self.housekeeping.counters_at = self.now + COUNTERS_PERIOD;
         }
-        self.tick_health();
+        self.housekeeping.health_changed |= self.tick_health();
+        if self.housekeeping.health_changed && self.now >= self.housekeeping.selected_at {
+            self.housekeeping.health_changed = false;
+            self.housekeeping.selected_at = self.now + SELECTION_PERIOD;
+            self.reselect();
+        }
         self.send_neighbor_requests();
     }
 

@@ -4,14 +4,18 @@
 //! when both are full, entries move on to their other buckets by the shortest chain there is; when
 //! there is none within reach, the stash takes it. See the module above for the write order.
 
+mod restore;
+mod write;
+
 use std::marker::PhantomData;
 use std::ops::Range;
 
 use firmware_api::entry::{ExactEntry, Key};
 use firmware_api::geometry::Geometry;
 use firmware_api::hash::HashKey;
-use firmware_api::register::{STASH_USED, TABLE_MOVES};
-use firmware_api::{Memory, TableId, control};
+use firmware_api::{Memory, TableId};
+
+pub use restore::RestoreError;
 
 use super::dirty::{self, Dirty};
 use super::search::Search;
@@ -42,20 +46,6 @@ pub enum InsertError {
     /// There is no room.
     #[error(transparent)]
     Full(#[from] TableFull),
-}
-
-/// Why words found on a card cannot be adopted into a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreError {
-    /// The CRC is wrong: the entry was being written.
-    #[error("table {0}, slot {1}: the entry is not whole")]
-    Torn(TableId, u32),
-    /// No lookup of the key would find it there.
-    #[error("table {0}, slot {1}: the entry's key does not belong there")]
-    Misplaced(TableId, u32),
-    /// The key stands in another slot already: the entry was being moved.
-    #[error("table {0}, slot {1}: the entry's key stands in slot {2} as well")]
-    Duplicate(TableId, u32, u32),
 }
 
 /// An exact table.
@@ -194,57 +184,6 @@ impl<const N: usize, E: ExactEntry<N>> ExactTable<N, E> {
     /// [`Device::publish_doorbells`] completes it.
     pub fn ring_doorbells<M: Memory>(&mut self, device: &mut Device<M>) {
         dirty::ring(&mut self.dirty, E::TABLE, device);
-    }
-
-    /// Takes over what a slot of a running card holds, without writing to the card.
-    ///
-    /// # Errors
-    /// When no lookup could have found the entry, or it stands in another slot as well. The slot
-    /// is then known to be used by nobody: clear it or write over it.
-    pub fn restore(&mut self, slot: u32, words: [u64; N]) -> Result<(), RestoreError> {
-        // Even a refused entry's epoch must differ from that of the next write.
-        self.shadow[slot as usize][N - 1] = control::cleared(words[N - 1]);
-        if !control::is_valid(words[N - 1]) {
-            return Ok(());
-        }
-        if !control::is_intact(&words) {
-            return Err(RestoreError::Torn(E::TABLE, slot));
-        }
-        let key = Key::of::<E>(&words);
-        let hash = key.hash::<E>(self.secret);
-        let stashed = self.stash.contains(slot);
-        let buckets = self.info.geometry.buckets(hash);
-        if !stashed && !buckets.iter().any(|b| self.slots_of(*b).contains(&slot)) {
-            return Err(RestoreError::Misplaced(E::TABLE, slot));
-        }
-        if let Some(other) = self.find(hash, &key) {
-            return Err(RestoreError::Duplicate(E::TABLE, slot, other));
-        }
-        self.shadow[slot as usize] = words;
-        self.tags.set(slot, tags::of(hash));
-        if stashed {
-            self.stash.take(slot, hash);
-            self.usage.stashed();
-        }
-        self.usage.added();
-        Ok(())
-    }
-
-    /// Clears a slot that [`ExactTable::restore`] refused.
-    ///
-    /// # Panics
-    /// When an entry is in use there.
-    pub fn discard<M: Memory>(&mut self, device: &Device<M>, slot: u32) {
-        assert_eq!(self.tags.get(slot), tags::FREE, "an entry in use");
-        self.bump_moves(device);
-        self.clear_control(device, slot);
-    }
-
-    /// Takes over the registers of a running card: before anything is written to it. The device
-    /// searches as far as the restored entries need.
-    pub fn restore_registers<M: Memory>(&mut self, device: &Device<M>, moves: u32) {
-        self.moves = moves;
-        self.store_stash_used(device);
     }
 
     /// The hash of the key of `like`, having asked for what [`ExactTable::prefetch_slot`] reads.
@@ -399,56 +338,5 @@ impl<const N: usize, E: ExactEntry<N>> ExactTable<N, E> {
             self.clear(device, slot);
             self.usage.displacements += 1;
         }
-    }
-
-    #[inline]
-    fn write<M: Memory>(&mut self, device: &Device<M>, slot: u32, words: [u64; N], hash: u64) {
-        self.write_slot(device, slot, words, tags::of(hash));
-    }
-
-    /// Writes an entry into a free slot, its control word last.
-    #[inline]
-    fn write_slot<M: Memory>(&mut self, device: &Device<M>, slot: u32, words: [u64; N], tag: u8) {
-        let shadow = &mut self.shadow[slot as usize];
-        *shadow = control::seal(words, shadow[N - 1]);
-        let at = self.info.at(slot);
-        for (i, word) in shadow.iter().enumerate() {
-            device.bar2().store64(at + 8 * i as u64, *word);
-        }
-        self.tags.set(slot, tag);
-        self.dirty.mark(slot);
-    }
-
-    /// Frees a slot.
-    #[inline]
-    fn clear<M: Memory>(&mut self, device: &Device<M>, slot: u32) {
-        self.clear_control(device, slot);
-        self.tags.set(slot, tags::FREE);
-        if self.stash.contains(slot) {
-            self.usage.stashed -= 1;
-            if self.stash.release(slot) {
-                self.store_stash_used(device);
-            }
-        }
-    }
-
-    #[inline]
-    fn clear_control<M: Memory>(&mut self, device: &Device<M>, slot: u32) {
-        let control = &mut self.shadow[slot as usize][N - 1];
-        *control = control::cleared(*control);
-        let at = self.info.at(slot) + 8 * (N as u64 - 1);
-        device.bar2().store64(at, *control);
-        self.dirty.mark(slot);
-    }
-
-    fn bump_moves<M: Memory>(&mut self, device: &Device<M>) {
-        self.moves = self.moves.wrapping_add(1);
-        let at = TABLE_MOVES.at(E::TABLE as u64);
-        device.bar0().store32(at, self.moves);
-    }
-
-    fn store_stash_used<M: Memory>(&self, device: &Device<M>) {
-        let at = STASH_USED.at(E::TABLE as u64);
-        device.bar0().store32(at, self.stash.used());
     }
 }
