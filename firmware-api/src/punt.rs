@@ -8,18 +8,19 @@
 //! ```
 //! `0xffff` as rule or backend, and `0xffff_ffff` as flow id, mean none.
 
+use crate::PortId;
 use crate::entry::backend::BackendId;
 use crate::entry::rule::RuleId;
 use crate::reason::PuntReason;
 use crate::ring::Words;
-use crate::{EGRESS_RECIRCULATE, PortId};
 
 /// A punt record without its captured bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Punt {
     /// Why.
     pub reason: PuntReason,
-    /// Where the packet came in; [`EGRESS_RECIRCULATE`] when through the pipeline a second time.
+    /// Where the packet came in; [`EGRESS_RECIRCULATE`](crate::EGRESS_RECIRCULATE) when it went
+    /// through the pipeline a second time.
     pub ingress: PortId,
     /// The device tick, milliseconds.
     pub timestamp: u32,
@@ -74,11 +75,6 @@ impl Punt {
             length: (words[2] >> 32) as u16,
             captured: (words[2] >> 48) as u16,
         })
-    }
-
-    /// Whether the packet was in zone uplink when it was punted, given that port 0 is the uplink.
-    pub const fn recirculated(&self) -> bool {
-        self.ingress == EGRESS_RECIRCULATE
     }
 }
 

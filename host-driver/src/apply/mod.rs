@@ -208,11 +208,6 @@ impl<M: Memory> Engine<M> {
         self.watch.take_changes()
     }
 
-    /// Lets probe timeouts pass that no answer tells of; true when somebody's health changed.
-    pub(crate) fn tick_health(&mut self) -> bool {
-        self.watch.tick(self.now)
-    }
-
     /// Writes the selections anew after a change of health.
     pub(crate) fn reselect(&mut self) {
         let Some(InForce { file, ir, .. }) = self.in_force.as_ref() else {

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use firmware_api::entry::backend::BackendId;
 use firmware_api::entry::flow::{Direction, FlowAction, FlowKey, Side};
 use firmware_api::entry::rule::RuleId;
-use firmware_api::{EGRESS_RECIRCULATE, PortId, Protocol, Zone};
+use firmware_api::{PortId, Protocol, Zone};
 
 /// Why a flow exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,11 +138,6 @@ impl Conn {
             Origin::Inbound { .. } | Origin::Local => (self.initiator, self.inside),
             Origin::Outbound => (self.outside, self.inside),
         }
-    }
-
-    /// Whether one end of it is reached through the pipeline a second time (spec A-15).
-    pub fn is_recirculated(&self) -> bool {
-        [self.initiator_egress, self.responder_egress].contains(&EGRESS_RECIRCULATE)
     }
 
     fn key(&self, zone: Zone, source: Endpoint, destination: Endpoint) -> FlowKey<IpAddr> {

@@ -44,7 +44,7 @@ impl<M: Memory> Engine<M> {
             self.look_at_counters();
             self.housekeeping.counters_at = self.now + COUNTERS_PERIOD;
         }
-        self.housekeeping.health_changed |= self.tick_health();
+        self.housekeeping.health_changed |= self.watch.tick(self.now);
         if self.housekeeping.health_changed && self.now >= self.housekeeping.selected_at {
             self.housekeeping.health_changed = false;
             self.housekeeping.selected_at = self.now + SELECTION_PERIOD;
