@@ -26,6 +26,7 @@ pub mod reason;
 pub mod region;
 pub mod register;
 pub mod ring;
+pub mod schema;
 pub mod selector;
 pub mod table;
 
