@@ -11,6 +11,7 @@ pub mod card;
 pub mod clock;
 pub mod config;
 pub mod counters;
+pub mod engine;
 #[cfg(test)]
 mod fixture;
 pub mod lookup;
@@ -22,6 +23,7 @@ pub use bars::Bars;
 pub use batch::Batch;
 pub use card::{Card, Work};
 pub use config::CardConfig;
+pub use engine::Engine;
 pub use memory::SimMemory;
 pub use pipeline::{Pipeline, Verdict};
 pub use ports::Ports;

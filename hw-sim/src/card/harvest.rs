@@ -5,8 +5,8 @@ use firmware_api::harvest::{Command, PAYLOAD, TICK, states_out};
 use firmware_api::{Memory, register};
 
 use super::error::{DriverError, Source};
-use crate::activity::Activity;
-use crate::config::Layout;
+use crate::engine::Engine;
+use crate::lookup::Spaces;
 
 /// The command is not sound.
 const STATUS_BAD: u32 = 1;
@@ -21,13 +21,12 @@ impl Harvest {
     /// Carries out the command in the buffer, if there is a new one; returns whether there was.
     pub(super) fn poll(
         &mut self,
-        bar0: &impl Memory,
-        bar2: &impl Memory,
+        spaces: Spaces<'_, impl Memory>,
         rings: &impl Memory,
-        layout: &Layout,
-        activity: &mut Activity,
+        engine: &mut impl Engine,
         tick: u32,
     ) -> Result<bool, DriverError> {
+        let bar0 = spaces.bar0;
         let number = bar0.load32(register::HARVEST_COMMAND.offset);
         if number == self.last {
             return Ok(false);
@@ -41,7 +40,7 @@ impl Harvest {
         }
         let done = Command::load(rings, base)
             .filter(|command| command.buffer_len() <= len)
-            .and_then(|command| answer(command, bar2, rings, base, layout, activity));
+            .and_then(|command| answer(command, spaces, rings, base, engine));
         let status = if done.is_some() { 0 } else { STATUS_BAD };
         rings.store32(base + TICK, tick);
         rings.store32(base + 4, status);
@@ -53,29 +52,32 @@ impl Harvest {
 /// Writes the answer behind the command; `None` when it names flows that do not exist.
 fn answer(
     command: Command,
-    bar2: &impl Memory,
+    spaces: Spaces<'_, impl Memory>,
     rings: &impl Memory,
     base: u64,
-    layout: &Layout,
-    activity: &mut Activity,
+    engine: &mut impl Engine,
 ) -> Option<()> {
     match command {
         Command::Activity { first, count } => {
             let end = first.checked_add(count)?;
-            if end > layout.flows {
+            if end > engine.layout().flows {
                 return None;
             }
-            for (i, word) in activity.harvest(first, count).enumerate() {
-                rings.store64(base + PAYLOAD + 8 * i as u64, word);
-            }
+            let mut at = base + PAYLOAD;
+            engine.harvest_activity(first, count, |word| {
+                rings.store64(at, word);
+                at += 8;
+            });
         }
         Command::States { count } => {
+            let asked = |i| rings.load32(base + PAYLOAD + 4 * i);
+            let flows = (0..u64::from(count)).map(asked);
+            engine.harvest_states(spaces, flows);
             for i in 0..u64::from(count) {
-                let flow = rings.load32(base + PAYLOAD + 4 * i);
-                let state = layout.flow_state(flow)?;
+                let state = engine.layout().flow_state(asked(i))?;
                 let to = base + states_out(count) + BLOCK_LEN * i;
                 for word in (0..BLOCK_LEN).step_by(8) {
-                    rings.store64(to + word, bar2.load64(state + word));
+                    rings.store64(to + word, spaces.bar2.load64(state + word));
                 }
             }
         }

@@ -13,7 +13,7 @@ use firmware_api::harvest::{Command, PAYLOAD, states_out};
 use firmware_api::register::{self, Register};
 use firmware_api::ring::{self, Layout as RingLayout};
 use firmware_api::selector::HashMode;
-use firmware_api::{Protocol, PuntReason, Zone};
+use firmware_api::{DropReason, Protocol, PuntReason, Zone};
 use std::net::IpAddr;
 
 use super::*;
