@@ -56,13 +56,15 @@ pub trait Engine {
     fn complete<M: Memory>(&mut self, spaces: Spaces<'_, M>, outlet: &mut impl Outlet);
 
     /// Hands over, 64 at a time, which of the flows `first..first + count` had a packet since the
-    /// last time; `first` is a multiple of 64, and there are that many flows.
-    fn harvest_activity(&mut self, first: u32, count: u32, each: impl FnMut(u64));
+    /// last time; `first` is a multiple of 64, and there are that many flows. Returns whether it
+    /// could: an engine that is down cannot say.
+    fn harvest_activity(&mut self, first: u32, count: u32, each: impl FnMut(u64)) -> bool;
 
-    /// Brings the state blocks of flows in BAR2 up to date. There may be no such flows.
+    /// Brings the state blocks of flows in BAR2 up to date; there may be no such flows. Returns
+    /// whether they are.
     fn harvest_states<M: Memory>(
         &mut self,
         spaces: Spaces<'_, M>,
         flows: impl Iterator<Item = u32>,
-    );
+    ) -> bool;
 }

@@ -124,7 +124,8 @@ impl Packets {
             let end = self.incoming.len();
             self.incoming.resize(end + CHUNK, 0);
             let read = self.stream.read(&mut self.incoming[end..]);
-            self.incoming.truncate(end + read.as_ref().map_or(0, |read| *read));
+            self.incoming
+                .truncate(end + read.as_ref().map_or(0, |read| *read));
             match read {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) if read == CHUNK => {}

@@ -31,16 +31,20 @@ impl Harvest {
         if number == self.last {
             return Ok(false);
         }
-        self.last = number;
         let base = bar0.load64(register::HARVEST_BASE.offset);
         let len = u64::from(bar0.load32(register::HARVEST_LEN.offset));
         let end = base.checked_add(len).filter(|end| *end <= rings.len());
         if end.is_none() || !base.is_multiple_of(8) || len < PAYLOAD {
+            self.last = number;
             return Err(DriverError::Ring(Source::Harvest));
         }
-        let done = Command::load(rings, base)
-            .filter(|command| command.buffer_len() <= len)
-            .and_then(|command| answer(command, spaces, rings, base, engine));
+        let command = Command::load(rings, base).filter(|command| command.buffer_len() <= len);
+        let done = match command.map(|command| answer(command, spaces, rings, base, engine)) {
+            Some(Answer::Later) => return Ok(false),
+            Some(Answer::Done) => Some(()),
+            Some(Answer::NoSuchFlow) | None => None,
+        };
+        self.last = number;
         let status = if done.is_some() { 0 } else { STATUS_BAD };
         rings.store32(base + TICK, tick);
         rings.store32(base + 4, status);
@@ -49,38 +53,49 @@ impl Harvest {
     }
 }
 
-/// Writes the answer behind the command; `None` when it names flows that do not exist.
+/// What becomes of a command.
+enum Answer {
+    Done,
+    /// It names flows that do not exist.
+    NoSuchFlow,
+    /// The engine cannot say now: the command waits.
+    Later,
+}
+
+/// Writes the answer behind the command.
 fn answer(
     command: Command,
     spaces: Spaces<'_, impl Memory>,
     rings: &impl Memory,
     base: u64,
     engine: &mut impl Engine,
-) -> Option<()> {
-    match command {
+) -> Answer {
+    let is_done = match command {
         Command::Activity { first, count } => {
-            let end = first.checked_add(count)?;
-            if end > engine.layout().flows {
-                return None;
+            let end = first.checked_add(count);
+            if end.is_none_or(|end| end > engine.layout().flows) {
+                return Answer::NoSuchFlow;
             }
             let mut at = base + PAYLOAD;
             engine.harvest_activity(first, count, |word| {
                 rings.store64(at, word);
                 at += 8;
-            });
+            })
         }
         Command::States { count } => {
             let asked = |i| rings.load32(base + PAYLOAD + 4 * i);
-            let flows = (0..u64::from(count)).map(asked);
-            engine.harvest_states(spaces, flows);
+            let is_fresh = engine.harvest_states(spaces, (0..u64::from(count)).map(asked));
             for i in 0..u64::from(count) {
-                let state = engine.layout().flow_state(asked(i))?;
+                let Some(state) = engine.layout().flow_state(asked(i)) else {
+                    return Answer::NoSuchFlow;
+                };
                 let to = base + states_out(count) + BLOCK_LEN * i;
                 for word in (0..BLOCK_LEN).step_by(8) {
                     rings.store64(to + word, spaces.bar2.load64(state + word));
                 }
             }
+            is_fresh
         }
-    }
-    Some(())
+    };
+    if is_done { Answer::Done } else { Answer::Later }
 }

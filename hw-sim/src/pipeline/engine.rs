@@ -60,14 +60,16 @@ impl Engine for Pipeline {
 
     fn complete<M: Memory>(&mut self, _spaces: Spaces<'_, M>, _outlet: &mut impl Outlet) {}
 
-    fn harvest_activity(&mut self, first: u32, count: u32, each: impl FnMut(u64)) {
+    fn harvest_activity(&mut self, first: u32, count: u32, each: impl FnMut(u64)) -> bool {
         self.activity.harvest(first, count).for_each(each);
+        true
     }
 
     fn harvest_states<M: Memory>(
         &mut self,
         _spaces: Spaces<'_, M>,
         _flows: impl Iterator<Item = u32>,
-    ) {
+    ) -> bool {
+        true
     }
 }

@@ -45,7 +45,9 @@ use crate::config::Layout;
 use crate::counters::Counters;
 use crate::lookup::{Spaces, Tables};
 use egress::is_on;
+pub(crate) use flow_lookup::record_hash as flow_hash;
 use packet::{Copied, Packet, Refusal};
+pub(crate) use verdict::Recorder;
 pub use verdict::{Outcome, Record, Verdict};
 
 /// How often one packet may go through the pipeline: out of an instance, and in to another. No
