@@ -48,7 +48,7 @@ use entries::Entries;
 use flows::{Array, Flows};
 use packets::Packets;
 use process::Process;
-pub use process::{Attach, Source, Start};
+pub use process::{Attach, Start, Switch};
 use program::Program;
 pub use program::ProgramError;
 use runtime::{Call, Refused, Reply, Runtime};
@@ -160,7 +160,7 @@ enum State {
 #[derive(Debug)]
 pub struct Bmv2 {
     layout: Layout,
-    source: Source,
+    source: Switch,
     json: String,
     program: Program,
     state: State,
@@ -179,14 +179,14 @@ impl Bmv2 {
     ///
     /// # Errors
     /// When the card is larger than the program, or no switch can be had.
-    pub fn new(config: &CardConfig, source: Source) -> Result<Self, Bmv2Error> {
+    pub fn new(config: &CardConfig, source: Switch) -> Result<Self, Bmv2Error> {
         fits(config)?;
         let (json, name) = match &source {
-            Source::Start(start) => {
+            Switch::Start(start) => {
                 let (json, name) = start.program()?;
                 (json.into_owned(), name)
             }
-            Source::Attach(attach) => {
+            Switch::Attach(attach) => {
                 let name = format!("the program of the switch at {}", attach.runtime);
                 (config_of(attach)?, name)
             }
@@ -241,8 +241,8 @@ impl Bmv2 {
             State::Down(until) if Instant::now() < *until => return Ok(false),
             State::Down(_) => {
                 let process = match &self.source {
-                    Source::Start(start) => Some(Process::start(start, &self.json)?),
-                    Source::Attach(_) => None,
+                    Switch::Start(start) => Some(Process::start(start, &self.json)?),
+                    Switch::Attach(_) => None,
                 };
                 self.state = State::Starting(process, Instant::now());
                 return Ok(false);
@@ -252,8 +252,8 @@ impl Bmv2 {
                     return Err(Bmv2Error::Ended(ended));
                 }
                 let attach = match (&self.source, &process) {
-                    (Source::Attach(attach), _) => attach.clone(),
-                    (Source::Start(_), process) => {
+                    (Switch::Attach(attach), _) => attach.clone(),
+                    (Switch::Start(_), process) => {
                         process.as_ref().expect("a started one").listens()
                     }
                 };
@@ -406,8 +406,10 @@ fn fits(config: &CardConfig) -> Result<(), Bmv2Error> {
     Ok(())
 }
 
+/// Connects to both interfaces. The runtime interface answers some time before all of its services
+/// do.
 fn connect(attach: &Attach) -> Result<(Runtime, Packets), Bmv2Error> {
-    let runtime = Runtime::connect(attach.runtime).map_err(|error| Bmv2Error::Silent {
+    let mut runtime = Runtime::connect(attach.runtime).map_err(|error| Bmv2Error::Silent {
         what: attach.runtime.to_string(),
         error,
     })?;
@@ -415,6 +417,13 @@ fn connect(attach: &Attach) -> Result<(Runtime, Packets), Bmv2Error> {
         what: attach.packets.display().to_string(),
         error,
     })?;
+    let mirror = Call::MirrorTo {
+        session: CPU_SESSION,
+        port: CPU_PORT,
+    };
+    done("a mirroring session", runtime.call(mirror)?)?;
+    let depth = Call::EgressQueueDepth { packets: QUEUE };
+    done("the depth of its queues", runtime.call(depth)?)?;
     Ok((runtime, packets))
 }
 
@@ -445,14 +454,6 @@ impl Session {
         process: Option<Process>,
         program: &Program,
     ) -> Result<Self, Bmv2Error> {
-        let mut runtime = runtime;
-        let mirror = Call::MirrorTo {
-            session: CPU_SESSION,
-            port: CPU_PORT,
-        };
-        done("a mirroring session", runtime.call(mirror)?)?;
-        let depth = Call::EgressQueueDepth { packets: QUEUE };
-        done("the depth of its queues", runtime.call(depth)?)?;
         let mut session = Self {
             runtime,
             traffic: Traffic::new(packets).map_err(Bmv2Error::Packets)?,
@@ -526,6 +527,7 @@ impl<M: Memory, O: Outlet> Exit<'_, M, O> {
     }
 
     fn punt(&mut self, mut punt: Punt, bytes: &[u8]) {
+        if bytes.len()!=usize::from(punt.captured) {eprintln!("DBG {punt:?} {} {:02x?}", bytes.len(), bytes);}
         let bytes = &bytes[..bytes.len().min(usize::from(punt.captured))];
         punt.captured = bytes.len() as u16;
         punt.flow_hash = flow_hash(&self.tables, &punt, bytes);

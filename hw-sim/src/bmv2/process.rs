@@ -24,7 +24,7 @@ const LAST_WORDS: usize = 400;
 
 /// Which switch forwards.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum Switch {
     /// One that is started, and ends with the card.
     Start(Start),
     /// One that runs already, and goes on.
@@ -105,6 +105,8 @@ impl Process {
             .args(["--thrift-port", &port.to_string()])
             .args(["--log-level", "off"])
             .current_dir(directory.path())
+            // What a terminal sends to the card's group ends the card, which ends the switch.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(in_directory)?)
             .stderr(log);

@@ -1,36 +1,25 @@
 //! The engine as its card sees it, with a real switch behind it where there is one.
 
 use std::net::IpAddr;
-use std::process::Command;
-use std::time::{Duration, Instant};
 
 use firmware_api::entry::flow::{Direction, FlowAction, FlowKey, Side};
 use firmware_api::entry::frontend::FrontendAction;
 use firmware_api::entry::instance::{InstanceConfig, WayOut};
 use firmware_api::entry::port::PortKind;
 use firmware_api::entry::rule::RuleConfig;
+use firmware_api::flow_state;
 use firmware_api::flow_state::tcp_flags::{ACK, SYN};
-use firmware_api::flow_state::{self, FlowState};
 use firmware_api::selector::HashMode;
 use firmware_api::{Protocol, PuntReason, Zone};
 
 use super::*;
 use crate::Bars;
 use crate::Pipeline;
-use crate::fixture::{Wire, Writer, ip, small};
+use crate::fixture::{Wire, Writer, bmv2_is_installed, ip, small};
 use crate::pipeline::Outcome;
 
 const CLIENT: (&str, u16) = ("198.51.100.7", 40_000);
 const FRONTEND: (&str, u16) = ("203.0.113.10", 80);
-
-/// Whether there is a switch; says so when there is none.
-fn is_installed() -> bool {
-    let found = Command::new("simple_switch").arg("--version").output();
-    if found.is_err() {
-        eprintln!("skipped: simple_switch is not on PATH");
-    }
-    found.is_ok()
-}
 
 /// Tables, and both engines over them.
 struct Twins {
@@ -42,12 +31,12 @@ struct Twins {
 
 impl Twins {
     fn new() -> Option<Self> {
-        if !is_installed() {
+        if !bmv2_is_installed() {
             return None;
         }
         let config = small();
         let layout = Layout::new(&config).expect("good");
-        let source = Source::Start(Start::default());
+        let source = Switch::Start(Start::default());
         let twins = Self {
             bars: Bars::anonymous(&config).expect("memory"),
             bmv2: Bmv2::new(&config, source).expect("a switch"),

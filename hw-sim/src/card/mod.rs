@@ -141,6 +141,11 @@ impl<E: Engine> Card<E> {
         control & (CONTROL_ENABLE | CONTROL_RESET) == CONTROL_ENABLE
     }
 
+    /// Whether it takes frames: the host lets it, and the engine is up.
+    pub fn is_forwarding(&self) -> bool {
+        self.is_enabled() && self.status & STATUS_ENGINE_DOWN == 0
+    }
+
     /// Does one round at `now_ms` of the device clock.
     pub fn poll(&mut self, now_ms: u64, ports: &mut impl Ports) -> Work {
         let bar0 = self.bars.bar0.clone();
