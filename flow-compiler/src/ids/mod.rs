@@ -8,6 +8,7 @@
 //! A freed id is used again only when no fresh one is left, and never in the lowering that freed it,
 //! so that nothing in flight can mistake it.
 
+mod nat_ports;
 mod region;
 mod space;
 
@@ -30,7 +31,7 @@ use crate::maglev::Identity;
 pub struct Limits {
     /// Of `rule`, at most 65535.
     pub rules: u32,
-    /// Of `backend`, at most 65535.
+    /// Of `backend`, at most 65534.
     pub backends: u32,
     /// Of `instance`, at most 65535.
     pub instances: u32,
@@ -43,7 +44,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             rules: 65_535,
-            backends: 65_535,
+            backends: 65_534,
             instances: 65_535,
             selector_slots: MAX_SELECTOR_BASE + 1,
         }
@@ -93,6 +94,7 @@ pub struct Ids {
     pub(crate) instances: IdSpace<(String, InstanceConfig)>,
     pub(crate) regions: Regions,
     pub(crate) selections: std::collections::BTreeMap<SelectionKey, Owners>,
+    nat_ports: nat_ports::NatPorts,
 }
 
 impl Ids {
@@ -101,10 +103,11 @@ impl Ids {
         use firmware_api::TableId;
         Self {
             rules: IdSpace::new(TableId::Rule, limits.rules.min(65_535)),
-            backends: IdSpace::new(TableId::Backend, limits.backends.min(65_535)),
+            backends: IdSpace::new(TableId::Backend, limits.backends.min(65_534)),
             instances: IdSpace::new(TableId::Instance, limits.instances.min(65_535)),
             regions: Regions::new(limits.selector_slots.min(MAX_SELECTOR_BASE + 1)),
             selections: std::collections::BTreeMap::new(),
+            nat_ports: nat_ports::NatPorts::default(),
         }
     }
 

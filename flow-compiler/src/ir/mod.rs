@@ -15,7 +15,7 @@ use firmware_api::{Family, PortId, Zone};
 use crate::mac::MacAddr;
 pub use index::{FrontendIndex, InstanceIndex, LoadBalancerIndex, PoolIndex, ProbeIndex};
 pub use outbound::{Outbound, OutboundPlan, SnatAllotment, SnatQuota};
-pub use rule::{LoadBalancingRule, NatRule, OutboundRule, Transport};
+pub use rule::{LoadBalancingRule, NatRule, OutboundRule, PortRange, Transport};
 pub use uplink::{Link, NextHop, Uplink};
 
 /// Which documents' semantics hold where they differ (spec Part 4).
@@ -151,6 +151,12 @@ impl LoadBalancer {
         } else {
             Zone::UPLINK
         }
+    }
+
+    /// Whether its frontends answer pings where the profile has them do so: public, Standard
+    /// (L-ICMP-01, L-ICMP-04).
+    pub fn answers_pings(&self) -> bool {
+        !self.internal && self.sku == Sku::Standard
     }
 
     /// The address of a frontend.
