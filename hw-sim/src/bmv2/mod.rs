@@ -527,9 +527,6 @@ impl<M: Memory, O: Outlet> Exit<'_, M, O> {
     }
 
     fn punt(&mut self, mut punt: Punt, bytes: &[u8]) {
-        if bytes.len() != usize::from(punt.captured) {
-            eprintln!("DBG {punt:?} {} {:02x?}", bytes.len(), bytes);
-        }
         let bytes = &bytes[..bytes.len().min(usize::from(punt.captured))];
         punt.captured = bytes.len() as u16;
         punt.flow_hash = flow_hash(&self.tables, &punt, bytes);

@@ -451,4 +451,4 @@ fn read_number(input: &mut impl TInputProtocol) -> thrift::Result<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
