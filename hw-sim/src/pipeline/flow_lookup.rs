@@ -8,7 +8,7 @@ use firmware_api::entry::Key;
 use firmware_api::entry::flow::{FlowAction, FlowV4, FlowV6};
 use firmware_api::entry::port::Port;
 use firmware_api::flow_state::{self, Sighting, tcp_flags};
-use firmware_api::packet::{Class, Headers, parse};
+use firmware_api::packet::{Headers, parse};
 use firmware_api::punt::Punt;
 use firmware_api::{
     DropReason, EGRESS_RECIRCULATE, Family, Memory, PuntReason, TableId, Zone, control,
@@ -31,7 +31,7 @@ fn key<const N: usize, E: ExactEntry<N>>(headers: &Headers, zone: Zone, frame: &
     {
         *word = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
     }
-    let ports = [headers.source_port, headers.destination_port].map(|port| port.swap_bytes());
+    let ports = [headers.source_port, headers.destination_port].map(u16::swap_bytes);
     words[len / 4] = u64::from(ports[0]) | u64::from(ports[1]) << 16;
     words[N - 1] = control::key(zone, headers.protocol);
     Key::of::<E>(&words)
@@ -71,7 +71,7 @@ pub(crate) fn record_hash<M: Memory>(tables: &Tables<'_, M>, punt: &Punt, bytes:
         port.map(|port| port.config().zone)
     };
     match (parse(&frame), zone) {
-        (Ok(headers), Some(zone)) if matches!(headers.class, Class::Tcp | Class::Udp) => {
+        (Ok(headers), Some(zone)) if headers.has_flow() => {
             hash(tables, &headers, zone, &frame) as u32
         }
         _ => 0,

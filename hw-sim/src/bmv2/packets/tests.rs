@@ -24,10 +24,10 @@ fn connected(
     (Packets::connect(&path).expect("connects"), thread)
 }
 
-fn message(kind: i32, port: i32, packet: &[u8]) -> Vec<u8> {
+fn message(kind: u32, port: u32, packet: &[u8]) -> Vec<u8> {
     let mut bytes = vec![1];
     bytes.extend((12 + packet.len() as u64).to_be_bytes());
-    for number in [kind, port, packet.len() as i32] {
+    for number in [kind, port, packet.len() as u32] {
         bytes.extend(number.to_ne_bytes());
     }
     bytes.extend_from_slice(packet);
@@ -114,7 +114,12 @@ fn both_sides_write_at_once_and_none_waits_for_the_other() {
 fn nothing_trusted_another_protocol_is_an_error() {
     let mut long = message(4, 1, &[]);
     long[1] = 1;
-    for bytes in [vec![2; 64], message(3, 1, &[1]), message(4, -1, &[1]), long] {
+    for bytes in [
+        vec![2; 64],
+        message(3, 1, &[1]),
+        message(4, u32::MAX, &[1]),
+        long,
+    ] {
         let (mut packets, thread) = connected(move |mut stream| {
             stream.write_all(&bytes).expect("writes");
             thread::sleep(Duration::from_millis(50));
