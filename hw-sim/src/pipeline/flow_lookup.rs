@@ -27,7 +27,7 @@ fn key<const N: usize, E: ExactEntry<N>>(headers: &Headers, zone: Zone, frame: &
     {
         *word = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
     }
-    let ports = [headers.source_port, headers.destination_port].map(|port| port.swap_bytes());
+    let ports = [headers.source_port, headers.destination_port].map(u16::swap_bytes);
     words[len / 4] = u64::from(ports[0]) | u64::from(ports[1]) << 16;
     words[N - 1] = control::key(zone, headers.protocol);
     Key::of::<E>(&words)
