@@ -54,7 +54,7 @@ fn frame(connection: u32, flags: u8) -> [u8; 60] {
     f[..6].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
     f[6..12].copy_from_slice(&[2, 0, 0, 0, 0, 0xfe]);
     f[12..24].copy_from_slice(&[8, 0, 0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6]);
-    f[26..30].copy_from_slice(&(0x6440_0000 | connection / 50_000).to_be_bytes());
+    f[26..30].copy_from_slice(&(0x6440_0000 | (connection / 50_000)).to_be_bytes());
     f[30..34].copy_from_slice(&[203, 0, 113, 10]);
     let port = 1024 + (connection % 50_000) as u16;
     f[34..36].copy_from_slice(&port.to_be_bytes());
