@@ -264,6 +264,7 @@ with_each_engine! {
     the_latch_keeps_the_first_error_until_it_is_cleared,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as the tests below")]
 fn a_card_says_who_it_is_and_how_large<E: Engine>(rig: Rig<E>) {
     let bar0 = &*rig.bars.bar0;
     assert_eq!(bar0.load64(register::MAGIC.offset), register::MAGIC_VALUE);
