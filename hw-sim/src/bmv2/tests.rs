@@ -1,6 +1,7 @@
 //! The engine as its card sees it, with a real switch behind it where there is one.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use firmware_api::entry::flow::{Direction, FlowAction, FlowKey, Side};
 use firmware_api::entry::frontend::FrontendAction;
@@ -10,14 +11,17 @@ use firmware_api::entry::rule::RuleConfig;
 use firmware_api::flow_state::tcp_flags::{ACK, FIN, SYN};
 use firmware_api::flow_state::{self, FlowState};
 use firmware_api::selector::HashMode;
-use firmware_api::{EGRESS_RECIRCULATE, Protocol, PuntReason, Zone};
+use firmware_api::{EGRESS_RECIRCULATE, PortId, Protocol, PuntReason, Zone};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::*;
 use crate::Bars;
 use crate::Pipeline;
+use crate::batch::Batch;
+use crate::engine::Engine;
 use crate::fixture::{Wire, Writer, bmv2_is_installed, ip, small};
+use crate::pipeline::Conditions;
 use crate::pipeline::Outcome;
 
 const CLIENT: (&str, u16) = ("198.51.100.7", 40_000);
