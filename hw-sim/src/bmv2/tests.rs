@@ -1,6 +1,7 @@
 //! The engine as its card sees it, with a real switch behind it where there is one.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use firmware_api::entry::flow::{Direction, FlowAction, FlowKey, Side};
 use firmware_api::entry::frontend::FrontendAction;
@@ -10,14 +11,17 @@ use firmware_api::entry::rule::RuleConfig;
 use firmware_api::flow_state::tcp_flags::{ACK, FIN, SYN};
 use firmware_api::flow_state::{self, FlowState};
 use firmware_api::selector::HashMode;
-use firmware_api::{Protocol, PuntReason, Zone};
+use firmware_api::{EGRESS_RECIRCULATE, PortId, Protocol, PuntReason, Zone};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::*;
 use crate::Bars;
 use crate::Pipeline;
+use crate::batch::Batch;
+use crate::engine::Engine;
 use crate::fixture::{Wire, Writer, bmv2_is_installed, ip, small};
+use crate::pipeline::Conditions;
 use crate::pipeline::Outcome;
 
 const CLIENT: (&str, u16) = ("198.51.100.7", 40_000);
@@ -204,6 +208,60 @@ fn a_frame_becomes_the_same_in_the_switch() {
         let outcome = twins.process(conditions, 0, broken);
         assert!(matches!(outcome, Outcome::Drop(_)));
     }
+}
+
+#[test]
+fn what_goes_round_again_is_copied_as_it_came() {
+    let Some(mut twins) = Twins::new() else {
+        return;
+    };
+    let key = FlowKey {
+        zone: Zone::VNET,
+        protocol: Protocol::Tcp,
+        source: ip(BACKEND.0),
+        destination: ip(FRONTEND.0),
+        source_port: 9,
+        destination_port: FRONTEND.1,
+    };
+    let action = FlowAction {
+        flow: 7,
+        direction: Direction::Forward,
+        side: Side::Source,
+        address: ip("203.0.113.20"),
+        port: 1024,
+        egress: EGRESS_RECIRCULATE,
+    };
+    twins.write(|w| {
+        w.flow(key, action);
+    });
+    twins.load();
+    let syn = Wire::tcp(1, (BACKEND.0, 9), FRONTEND, SYN).frame();
+    for reprocess in [false, true] {
+        let conditions = Conditions { reprocess, ..at(1) };
+        let outcome = twins.process(conditions, 1, &syn);
+        assert!(matches!(outcome, Outcome::Forward { egress: 1, .. }));
+    }
+    assert!(twins.bmv2.counters().punts[PuntReason::Learn as usize] == 2);
+}
+
+#[test]
+fn an_injected_frame_leaves_as_it_is() {
+    let Some(mut twins) = Twins::new() else {
+        return;
+    };
+    twins.load();
+    let frame = [7; 60];
+    // Port 2 has a VLAN, ports from 3 on are off, some numbers are the switch's own.
+    for (port, leaves) in [(0, true), (2, true), (3, false), (504, false), (510, false)] {
+        let mut recorder = crate::pipeline::Recorder::default();
+        let spaces = spaces(&twins.bars[0]);
+        twins.bmv2.transmit(spaces, port, &frame, &mut recorder);
+        twins.bmv2.complete(spaces, &mut recorder);
+        assert_eq!(recorder.sent, leaves.then(|| (port, frame.to_vec())));
+    }
+    let counters = twins.bmv2.counters();
+    assert_eq!(counters.drops[DropReason::EgressOff as usize], 3);
+    assert!(counters.balance());
 }
 
 #[test]
