@@ -49,15 +49,13 @@ impl Files {
     }
 
     /// How `hw-sim` is started.
-    pub(super) fn card_arguments(&self, engine: Option<&str>, scale: &str) -> Vec<String> {
+    pub(super) fn card_arguments(&self, engine: &str, scale: &str) -> Vec<String> {
         let mut arguments = words(&["run", "--dir", &self.path("card")]);
         for (port, interface) in PORTS.iter().enumerate() {
             arguments.extend(words(&["--port", &format!("{port}={interface}")]));
         }
         arguments.extend(words(&["--time-scale", scale]));
-        if let Some(engine) = engine {
-            arguments.extend(words(&["--engine", engine]));
-        }
+        arguments.extend(words(&["--engine", engine]));
         arguments
     }
 

@@ -38,15 +38,35 @@ use server::Server;
 use talk::Answer;
 
 /// How long the programs may take until every backend answers.
-const READY: Duration = Duration::from_secs(10);
+const READY: Duration = Duration::from_secs(20);
+
+/// What forwards the packets of the card.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The pipeline of hw-sim.
+    #[default]
+    Native,
+    /// The P4 program in a switch of BMv2.
+    Bmv2,
+}
+
+impl Engine {
+    /// As `hw-sim --engine` names it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Bmv2 => "bmv2",
+        }
+    }
+}
 
 /// What a lab can be asked to be.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How many times faster than time the card's and the driver's clocks run.
     pub time_scale: u32,
-    /// The card's engine, as `hw-sim --engine` names it; `None` is its own choice.
-    pub engine: Option<&'static str>,
+    /// The card's engine.
+    pub engine: Engine,
     /// The configuration to begin with.
     pub config: Config,
 }
@@ -55,8 +75,18 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             time_scale: 5,
-            engine: None,
+            engine: Engine::default(),
             config: Config::default(),
+        }
+    }
+}
+
+impl Options {
+    /// The default, on that engine.
+    pub fn on(engine: Engine) -> Self {
+        Self {
+            engine,
+            ..Self::default()
         }
     }
 }
@@ -64,6 +94,7 @@ impl Default for Options {
 /// A running lab.
 #[derive(Debug)]
 pub struct Lab {
+    engine: Engine,
     driver: Process,
     card: Process,
     /// The servers in the backends' namespaces, in their order.
@@ -86,7 +117,7 @@ impl Lab {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let prefix = prefix();
-        if let Err(reason) = requirements::check(&prefix) {
+        if let Err(reason) = requirements::check(&prefix, options.engine) {
             say(format_args!("skipped: {reason}"));
             return None;
         }
@@ -114,9 +145,13 @@ impl Lab {
         let start = |name, arguments: &[String]| {
             Process::start(name, &topology.switch, &files.log(name), arguments)
         };
-        let card = start("hw-sim", &files.card_arguments(options.engine, &scale))?;
+        let card = start(
+            "hw-sim",
+            &files.card_arguments(options.engine.name(), &scale),
+        )?;
         files.await_card(READY / 2);
         Ok(Self {
+            engine: options.engine,
             driver: start("host-driver", &files.driver_arguments(&scale))?,
             card,
             servers,
@@ -155,6 +190,14 @@ impl Lab {
             count(answers)
         });
         found.len()
+    }
+
+    /// That many, or on an engine that is slow, a third of it.
+    pub fn some(&self, number: usize) -> usize {
+        match self.engine {
+            Engine::Native => number,
+            Engine::Bmv2 => number / 3,
+        }
     }
 
     /// Requests from the client, each on a connection of its own.

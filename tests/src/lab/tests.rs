@@ -15,7 +15,7 @@ use super::{Config, Topology, prefix, requirements, say, wait_until};
 /// The namespaces alone, or `None` and a word why not.
 fn topology() -> Option<Topology> {
     let prefix = prefix();
-    if let Err(reason) = requirements::check(&prefix) {
+    if let Err(reason) = requirements::check(&prefix, super::Engine::Native) {
         say(format_args!("skipped: {reason}"));
         return None;
     }

@@ -9,35 +9,34 @@ use headgate_tests::lab::config::HTTP;
 use headgate_tests::lab::plan::{BACKENDS, FAMILIES, prober, service};
 use headgate_tests::lab::server::{Server, Use};
 use headgate_tests::lab::talk::{self, Conversation};
-use headgate_tests::lab::{Config, Lab, Options, count, say, wait_until};
+use headgate_tests::lab::{Config, Engine, Lab, Options, count, say, wait_until};
 
 /// How long a change may take to show.
 const SOON: Duration = Duration::from_secs(5);
 
 /// PRB-02: a backend whose probe fails gets no new connections, and gets them again when it
 /// recovers. PRB-03: its established connections go on. PRB-04: where probes come from.
-#[test]
-fn a_probe_that_fails_moves_new_connections_only() {
-    let Some(lab) = Lab::start(&Options::default()) else {
+fn a_probe_that_fails_moves_new_connections_only(engine: Engine) {
+    let Some(lab) = Lab::start(&Options::on(engine)) else {
         return;
     };
     let sick = "web-2";
     for family in FAMILIES {
         let to = service(family, HTTP);
-        let mut talks = Talks::open(&lab, family, 12);
+        let mut talks = Talks::open(&lab, family, lab.some(12));
         lab.server(sick).set_healthy(false);
         let down = wait_until("the backend is avoided", SOON, || {
-            !count(lab.requests(to, 60)).contains_key(sick)
+            !count(lab.requests(to, lab.some(60))).contains_key(sick)
         });
-        let without = count(lab.requests(to, 100));
+        let without = count(lab.requests(to, lab.some(100)));
         talks.each_says_something();
         lab.server(sick).set_healthy(true);
         let up = wait_until("the backend is used again", SOON, || {
-            count(lab.requests(to, 60)).contains_key(sick)
+            count(lab.requests(to, lab.some(60))).contains_key(sick)
         });
         talks.each_says_something();
         say(format_args!(
-            "{family:?}: down after {down:?}, then 100 requests {without:?}, up after {up:?}; \
+            "{family:?}: down after {down:?}, then requests {without:?}, up after {up:?}; \
              {} connections went on, {} of them to {sick}",
             talks.0.len(),
             talks.with(sick)
@@ -64,15 +63,14 @@ fn probes_come_from_the_service_address(lab: &Lab, family: Family) {
 
 /// RCFG-01: a member that is removed gets no new connections, one that is added does. RCFG-02: no
 /// connection breaks, not even those of the member that was removed.
-#[test]
-fn members_change_under_load_and_no_connection_breaks() {
-    let Some(lab) = Lab::start(&Options::default()) else {
+fn members_change_under_load_and_no_connection_breaks(engine: Engine) {
+    let Some(lab) = Lab::start(&Options::on(engine)) else {
         return;
     };
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let loads = FAMILIES.map(|family| {
-            let talks = Talks::open(&lab, family, 24);
+            let talks = Talks::open(&lab, family, lab.some(24));
             let (lab, stop) = (&lab, &stop);
             scope.spawn(move || load(lab, family, talks, stop))
         });
@@ -84,7 +82,7 @@ fn members_change_under_load_and_no_connection_breaks() {
         changes.expect("the changes show");
     });
     let requests: usize = (0..BACKENDS).map(|index| requests(&lab, index)).sum();
-    assert!(requests >= 300, "only {requests} requests");
+    assert!(requests >= lab.some(300), "only {requests} requests");
     lab.finish();
 }
 
@@ -184,4 +182,9 @@ impl Talks {
     fn with(&self, name: &str) -> usize {
         self.0.iter().filter(|(_, server)| server == name).count()
     }
+}
+
+crate::on_both_engines! {
+    a_probe_that_fails_moves_new_connections_only,
+    members_change_under_load_and_no_connection_breaks,
 }

@@ -7,17 +7,16 @@ use headgate_tests::lab::config::{CLOSED, ECHO, HTTP, NOBODY, SSH};
 use headgate_tests::lab::plan::{BACKENDS, FAMILIES, client, service};
 use headgate_tests::lab::server::LARGE;
 use headgate_tests::lab::talk::{self, Conversation};
-use headgate_tests::lab::{Lab, Options, count, say};
+use headgate_tests::lab::{Engine, Lab, Options, count, say};
 
 /// FWD-02: servers see the client's own address and port. PRB-02: every healthy backend gets new
 /// connections. DIST-02: all packets of one connection reach the same backend.
-#[test]
-fn requests_reach_all_backends_and_servers_see_the_client() {
-    let Some(lab) = Lab::start(&Options::default()) else {
+fn requests_reach_all_backends_and_servers_see_the_client(engine: Engine) {
+    let Some(lab) = Lab::start(&Options::on(engine)) else {
         return;
     };
     for family in FAMILIES {
-        let answers = lab.requests(service(family, HTTP), 150);
+        let answers = lab.requests(service(family, HTTP), lab.some(150));
         for answer in &answers {
             assert_eq!(answer.seen, answer.local, "FWD-02");
             assert_eq!(answer.local.ip(), client(family));
@@ -25,10 +24,10 @@ fn requests_reach_all_backends_and_servers_see_the_client() {
             assert_eq!(logged.expect("a log entry").port, 8080);
         }
         let counts = count(answers);
-        say(format_args!("{family:?}: 150 requests, {counts:?}"));
+        say(format_args!("{family:?}: requests by backend {counts:?}"));
         assert_eq!(counts.len(), BACKENDS);
         assert!(
-            counts.values().all(|&requests| requests >= 20),
+            counts.values().all(|&requests| requests >= lab.some(20)),
             "{counts:?}"
         );
         one_backend_per_connection(&lab, family);
@@ -37,27 +36,26 @@ fn requests_reach_all_backends_and_servers_see_the_client() {
 }
 
 fn one_backend_per_connection(lab: &Lab, family: Family) {
-    const LINES: usize = 300;
+    let lines = lab.some(300);
     let answers = lab.topology.client.run(|| {
         let mut talk = Conversation::open(service(family, HTTP)).expect("connects");
         let say = |n: usize| talk.say(&"x".repeat(1 + n * 4)).expect("an answer");
-        (0..LINES).map(say).collect::<Vec<_>>()
+        (0..lines).map(say).collect::<Vec<_>>()
     });
     let counts = count(answers);
     say(format_args!(
-        "{family:?}: {LINES} lines on one connection, {counts:?}"
+        "{family:?}: {lines} lines on one connection, {counts:?}"
     ));
     assert_eq!(counts.len(), 1, "DIST-02");
 }
 
 /// NATR-01: an inbound NAT rule reaches its one target, whatever the source port.
-#[test]
-fn inbound_nat_reaches_its_target_only() {
-    let Some(lab) = Lab::start(&Options::default()) else {
+fn inbound_nat_reaches_its_target_only(engine: Engine) {
+    let Some(lab) = Lab::start(&Options::on(engine)) else {
         return;
     };
     for family in FAMILIES {
-        let answers = lab.requests(service(family, SSH), 40);
+        let answers = lab.requests(service(family, SSH), lab.some(40));
         for answer in &answers {
             assert_eq!(answer.seen, answer.local, "FWD-02");
             let logged = lab.server("web-1").connection_from(answer.local);
@@ -65,7 +63,7 @@ fn inbound_nat_reaches_its_target_only() {
         }
         let counts = count(answers);
         say(format_args!(
-            "{family:?}: 40 connections to port {SSH}, {counts:?}"
+            "{family:?}: connections to port {SSH} {counts:?}"
         ));
         assert_eq!(counts.into_keys().collect::<Vec<_>>(), ["web-1"]);
     }
@@ -74,9 +72,8 @@ fn inbound_nat_reaches_its_target_only() {
 
 /// UDP is balanced and answered by the frontend. FWD-04, PRB-06: a backend's refusal, a RST or an
 /// ICMP error, reaches the client although its probe is healthy.
-#[test]
-fn datagrams_and_refusals_pass() {
-    let Some(lab) = Lab::start(&Options::default()) else {
+fn datagrams_and_refusals_pass(engine: Engine) {
+    let Some(lab) = Lab::start(&Options::on(engine)) else {
         return;
     };
     for family in FAMILIES {
@@ -102,9 +99,8 @@ fn datagrams_and_refusals_pass() {
 }
 
 /// A router's "too big" reaches the backend that sent too much, and the transfer completes.
-#[test]
-fn path_mtu_is_learnt_by_backends() {
-    let Some(lab) = Lab::start(&Options::default()) else {
+fn path_mtu_is_learnt_by_backends(engine: Engine) {
+    let Some(lab) = Lab::start(&Options::on(engine)) else {
         return;
     };
     lab.topology.narrow_client_link(1300).expect("an MTU");
@@ -129,4 +125,11 @@ fn path_mtu_is_learnt_by_backends() {
         assert!(heard > 0, "the link was not narrow");
     }
     lab.finish();
+}
+
+crate::on_both_engines! {
+    requests_reach_all_backends_and_servers_see_the_client,
+    inbound_nat_reaches_its_target_only,
+    datagrams_and_refusals_pass,
+    path_mtu_is_learnt_by_backends,
 }

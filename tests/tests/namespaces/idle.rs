@@ -9,7 +9,7 @@ use headgate_tests::lab::config::{HTTP, SILENT};
 use headgate_tests::lab::plan::{FAMILIES, service};
 use headgate_tests::lab::server::{Connection, Ending};
 use headgate_tests::lab::talk::Conversation;
-use headgate_tests::lab::{Config, Lab, Options, count, say, wait_until};
+use headgate_tests::lab::{Config, Engine, Lab, Options, count, say, wait_until};
 
 /// The clocks' speed: four minutes pass in [`IDLE`].
 const TIME_SCALE: u32 = 60;
@@ -20,15 +20,14 @@ const LATE: Duration = Duration::from_secs(4);
 
 /// RST-02, RST-04: at the idle timeout both ends get a RST that their kernels accept at once,
 /// without a challenge. IDLE-01: where reset is off nothing is sent, and what comes later is lost.
-#[test]
-fn idle_connections_are_reset_at_both_ends_or_silently_forgotten() {
+fn idle_connections_are_reset_at_both_ends_or_silently_forgotten(engine: Engine) {
     let options = Options {
         time_scale: TIME_SCALE,
         config: Config {
             probe_seconds: 60,
             ..Config::default()
         },
-        ..Options::default()
+        ..Options::on(engine)
     };
     let Some(lab) = Lab::start(&options) else {
         return;
@@ -165,4 +164,8 @@ fn is_forgotten(lab: &Lab, mut idle: Idle) {
         ErrorKind::WouldBlock
     );
     assert_eq!(idle.at_server(lab), before, "a late packet is lost");
+}
+
+crate::on_both_engines! {
+    idle_connections_are_reset_at_both_ends_or_silently_forgotten,
 }

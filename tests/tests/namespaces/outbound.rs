@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use firmware_api::Family;
 use headgate_tests::lab::plan::{FAMILIES, frontend, internet};
 use headgate_tests::lab::talk::Conversation;
-use headgate_tests::lab::{Lab, Netns, Options, say};
+use headgate_tests::lab::{Engine, Lab, Netns, Options, say};
 
 /// Connections at a time from one backend to each destination.
 const EACH: usize = 3;
@@ -14,9 +14,8 @@ const EACH: usize = 3;
 /// OUT-01, SNAT-19: the Internet sees the frontend's address. SNAT-02: connections to one
 /// destination have a port each. SNAT-03, SNAT-04: other destinations use the same ports again.
 /// SNAT-01: two backends never share a port towards one destination.
-#[test]
-fn outbound_connections_share_snat_ports_between_destinations() {
-    let Some(lab) = Lab::start(&Options::default()) else {
+fn outbound_connections_share_snat_ports_between_destinations(engine: Engine) {
+    let Some(lab) = Lab::start(&Options::on(engine)) else {
         return;
     };
     for family in FAMILIES {
@@ -85,4 +84,8 @@ impl Outbound {
             talk.say("still there?").expect("an answer");
         }
     }
+}
+
+crate::on_both_engines! {
+    outbound_connections_share_snat_ports_between_destinations,
 }
