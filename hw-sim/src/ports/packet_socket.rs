@@ -235,6 +235,17 @@ mod tests {
             }
             let veth = Self(a.clone(), b.clone());
             let up = ip(&format!("link set {a} up")) && ip(&format!("link set {b} up"));
+            // Until the kernel has seen both ends up, what is sent is lost.
+            let is_ready = |end: &String| {
+                let state = std::fs::read_to_string(format!("/sys/class/net/{end}/operstate"));
+                state.is_ok_and(|state| state.trim() == "up")
+            };
+            for _ in 0..500 {
+                if names.iter().all(is_ready) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
             up.then_some(veth)
         }
     }
