@@ -233,11 +233,8 @@ fn a_few_hundred_new_ports_take_minutes_to_program() {
         !applied.accepted,
         "300 rules concern one instance at most (L-LIM-01)"
     );
-    let some: String = rules
-        .lines()
-        .take(250)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let some: Vec<&str> = rules.lines().take(250).collect();
+    let some = some.join("\n") + "\n";
     let applied = rig.apply(&web(&["a"], &some));
     assert!(applied.accepted, "{:?}", applied.diagnostics);
     let writes = rig.engine.accesses().bar2.writes - before.0;
