@@ -10,7 +10,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use flow_compiler::ir::{Ir, Probe, ProbeProtocol, ProbeTarget};
 
 use crate::health::{self, Health, HoldDown, Outcome, PathError, Reason, RequestPath, Target};
-use crate::probe::TargetId;
+use crate::probe::{TargetId, tls_available};
 
 /// What identifies a target: load balancer, probe and address.
 type TargetKey = (String, String, IpAddr);
@@ -79,10 +79,11 @@ impl Watch {
             .filter_map(|(balancer, probe)| {
                 let place = format!("probe {balancer}/{}", probe.name);
                 match (&probe.protocol, spec(probe)) {
-                    (ProbeProtocol::Https { .. }, _) => Some(format!(
-                        "{place}: HTTPS probes are not supported yet; use Http or Tcp"
-                    )),
                     (_, Err(error)) => Some(format!("{place}: {error}")),
+                    (ProbeProtocol::Https { .. }, Ok(_)) => {
+                        let unavailable = tls_available().err()?;
+                        Some(format!("{place}: {unavailable}"))
+                    }
                     (_, Ok(_)) => None,
                 }
             })

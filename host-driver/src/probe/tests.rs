@@ -1,5 +1,8 @@
 //! The prober against real sockets on the loopback, on a clock that runs faster than time.
 
+pub(super) mod fixture;
+mod https;
+
 use std::{
     collections::HashSet,
     fs,
@@ -253,16 +256,6 @@ async fn l_prb_05_http_connection_reset() {
     let mut rig = Rig::start(50);
     rig.add(ID, V4, &http(port));
     assert_eq!(rig.outcomes(1).await, [Outcome::Reset]);
-}
-
-#[tokio::test]
-async fn https_is_refused_not_pretended() {
-    let rig = Rig::start(1);
-    let https = probe(Protocol::Https(RequestPath::new("/").expect("a path")), 443);
-    assert_eq!(
-        rig.targets.add(ID, V4, &https),
-        Err(AddError::HttpsUnsupported)
-    );
 }
 
 #[tokio::test]
