@@ -76,9 +76,10 @@ fn balanced(
         let Some(own) = instance.address(family) else {
             continue;
         };
-        let found = rule.probe.and_then(|probe| {
-            let target = ir.probe_target(index, probe, member.instance, family)?;
-            Some(watch.health(ir, &target))
+        // An instance that does not run is not probed, and nothing is told of it (L-PRB-13).
+        let found = rule.probe.map(|probe| {
+            let target = ir.probe_target(index, probe, member.instance, family);
+            target.map_or((Health::Down, None), |target| watch.health(ir, &target))
         });
         let health = found.map(|(health, _)| health);
         pool.push(Member {

@@ -54,16 +54,18 @@ fn key(ir: &Ir, target: &ProbeTarget) -> TargetKey {
 fn spec(probe: &Probe) -> Result<health::Probe, PathError> {
     let protocol = match &probe.protocol {
         ProbeProtocol::Tcp => health::Protocol::Tcp,
-        ProbeProtocol::Http { path } => health::Protocol::Http(RequestPath::new(path)?),
+        ProbeProtocol::Http { path } | ProbeProtocol::GuestAgent { path } => {
+            health::Protocol::Http(RequestPath::new(path)?)
+        }
         ProbeProtocol::Https { path } => health::Protocol::Https(RequestPath::new(path)?),
     };
     let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    Ok(health::Probe::new(
-        protocol,
-        NonZeroU16::new(probe.port).unwrap_or(NonZeroU16::MIN),
-        at_least_one(probe.interval_seconds),
-        at_least_one(probe.threshold),
-    ))
+    let port = NonZeroU16::new(probe.port).unwrap_or(NonZeroU16::MIN);
+    let interval = at_least_one(probe.interval_seconds);
+    Ok(match probe.timeout_seconds {
+        Some(timeout) => health::Probe::classic(protocol, port, interval, at_least_one(timeout)),
+        None => health::Probe::new(protocol, port, interval, at_least_one(probe.threshold)),
+    })
 }
 
 impl Watch {

@@ -57,9 +57,13 @@ pub fn available() -> Result<(), TlsUnavailable> {
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) fn provider() -> Option<CryptoProvider> {
-    available()
-        .ok()
-        .map(|()| rustls_graviola::default_provider())
+    use rustls_graviola::kx;
+
+    available().ok()?;
+    let mut provider = rustls_graviola::default_provider();
+    // What a probe asks is no secret worth the long keys of post-quantum cryptography.
+    provider.kx_groups = vec![&kx::X25519, &kx::P256, &kx::P384];
+    Some(provider)
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
