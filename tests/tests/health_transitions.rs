@@ -2,6 +2,7 @@
 //! administrator overrules their probe, and when they drain: through card and driver.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use flow_compiler::source::Source;
@@ -27,7 +28,8 @@ struct Setup {
     probe: &'static str,
     pool: &'static str,
     members: [&'static str; 3],
-    instances: &'static str,
+    /// What is said of instance `b`.
+    b: &'static str,
 }
 
 const STANDARD: Setup = Setup {
@@ -35,7 +37,7 @@ const STANDARD: Setup = Setup {
     probe: "",
     pool: "",
     members: ["", "", ""],
-    instances: INSTANCES,
+    b: "",
 };
 
 impl Setup {
@@ -47,12 +49,13 @@ impl Setup {
             probe,
             pool,
             members,
-            instances,
+            b,
         } = self;
+        let instances = INSTANCES.replace("vport: 2,", &format!("vport: 2{b},"));
         let mut list = String::new();
         for (name, member) in ["a", "b", "c"].iter().zip(members) {
             if member != "gone" {
-                list += &format!("{{ instance: {name}{member} }}, ");
+                let _ = write!(list, "{{ instance: {name}{member} }}, ");
             }
         }
         format!(
@@ -413,12 +416,10 @@ fn l_adm_04_the_admin_state_is_of_the_member_in_one_pool() {
 #[test]
 fn l_prb_13_an_instance_that_stops_is_no_longer_asked_and_down() {
     let mut lab = Lab::new(STANDARD);
-    let text = INSTANCES.replace("vport: 2,", "vport: 2, powerState: Deallocated,");
-    let stopped = Setup {
-        instances: Box::leak(text.into_boxed_str()),
+    lab.apply(Setup {
+        b: ", powerState: Deallocated",
         ..STANDARD
-    };
-    lab.apply(stopped);
+    });
     assert!(!lab.targets.contains_key(&end(BACKENDS[1]).0));
     assert_eq!(lab.reached(80), [1, 3]);
     assert_eq!(lab.reason("http", "b"), (false, String::new()));

@@ -207,3 +207,47 @@ impl Watch {
         self.targets.get(&key(ir, target))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flow_compiler::ir::NoHealthyBackends;
+
+    fn configured(protocol: ProbeProtocol, timeout_seconds: Option<u32>) -> health::Probe {
+        let probe = Probe {
+            name: "alive".to_owned(),
+            protocol,
+            port: 8000,
+            interval_seconds: 15,
+            threshold: 3,
+            timeout_seconds,
+            no_healthy_backends: NoHealthyBackends::AllProbedDown,
+        };
+        spec(&probe).expect("a path")
+    }
+
+    fn path() -> String {
+        "/x".to_owned()
+    }
+
+    #[test]
+    fn csd_02_14_l_prb_22_a_38_the_timeout_makes_it_classic() {
+        let agent = configured(ProbeProtocol::GuestAgent { path: path() }, Some(31));
+        let path = RequestPath::new("/x").expect("a path");
+        assert_eq!(*agent.protocol(), health::Protocol::Http(path));
+        assert_eq!((agent.port(), agent.interval_ms()), (8000, 15_000));
+        assert_eq!(
+            (agent.timeout_ms(), agent.silence_ms()),
+            (15_000, Some(31_000))
+        );
+        assert_eq!((agent.up_count(), agent.down_count()), (2, 2));
+    }
+
+    #[test]
+    fn a_06_l_prb_05_the_resource_model_counts_alone() {
+        let https = configured(ProbeProtocol::Https { path: path() }, None);
+        assert!(matches!(https.protocol(), health::Protocol::Https(_)));
+        assert_eq!((https.timeout_ms(), https.silence_ms()), (15_000, None));
+        assert_eq!((https.up_count(), https.down_count()), (3, 3));
+    }
+}

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::probe::tls;
 
-fn https(port: u16) -> Probe {
+pub(super) fn https(port: u16) -> Probe {
     let path = RequestPath::new("/health").expect("a path");
     probe(Protocol::Https(path), port)
 }
@@ -45,6 +45,17 @@ async fn serves(config: ServerConfig, reply: &'static [u8]) -> (u16, Arc<Mutex<V
     })
     .await;
     (port, seen)
+}
+
+/// Replies over TLS to whoever comes, one after the other.
+pub(super) async fn serve_all(listener: TcpListener) {
+    let acceptor = TlsAcceptor::from(Arc::new(fixture::server("ecdsa-sha256", "p256")));
+    while let Ok((stream, _)) = listener.accept().await {
+        let mut stream = acceptor.accept(stream).await.expect("a handshake");
+        let _ = stream.read(&mut [0; 1024]).await;
+        let _ = stream.write_all(OK).await;
+        let _ = stream.shutdown().await;
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,7 +243,8 @@ async fn l_prb_01_an_https_connection_ends_in_fin() {
             async move {
                 let mut stream = match acceptor.accept(stream).into_fallible().await {
                     Ok(mut stream) => {
-                        stream.read(&mut [0; 1024]).await.expect("a request");
+                        let read = stream.read(&mut [0; 1024]).await;
+                        assert!(read.is_ok_and(|read| read > 0), "a request");
                         stream.write_all(OK).await.expect("a reply");
                         stream.shutdown().await.expect("an end");
                         stream.into_inner().0
