@@ -174,6 +174,30 @@ fn balancer_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
             "name: web, sku: Basic, probes: [{ name: p, protocol: Https, port: 443, requestPath: / }]",
         ),
     );
+    add(
+        &["HG0606"],
+        &probe("protocol: Tcp, port: 80, timeoutInSeconds: 121"),
+    );
+    add(
+        &["HG0607"],
+        &probe("protocol: Tcp, port: 80, timeoutInSeconds: 31, probeThreshold: 3"),
+    );
+    add(&["HG0608"], &probe("protocol: GuestAgent, port: 8000"));
+    add(
+        &["HG0609"],
+        &balancer("name: web, sku: Basic, probes: [{ name: p, protocol: GuestAgent, port: 8000 }]"),
+    );
+    add(
+        &["HG0610"],
+        &balancer(
+            "name: web, sku: Standard, frontends: [{ name: f, address: 203.0.113.10 }], \
+             backendPools: [{ name: p, members: [{ instance: a }, { instance: b }] }], \
+             probes: [{ name: s, protocol: Tcp, port: 8080 }, { name: t, protocol: Tcp, port: 8080 }], \
+             loadBalancingRules: [\
+             { name: x, protocol: Tcp, frontend: f, frontendPort: 80, backendPool: p, probe: s }, \
+             { name: y, protocol: Tcp, frontend: f, frontendPort: 81, backendPool: p, backendPort: 82, probe: t }]",
+        ),
+    );
     let behind = "backendPools: [{ name: p, members: [{ instance: a }] }]";
     add(
         &["HG0411"],

@@ -6,6 +6,7 @@ use super::fields::Fields;
 use super::tree::Node;
 use super::{Address, Name, scalar};
 use crate::diagnostic::{Report, Span, Spanned};
+use crate::ir::PowerState;
 use crate::mac::MacAddr;
 
 /// An instance as it was written.
@@ -18,7 +19,14 @@ pub(crate) struct Instance {
     pub(crate) mac: Option<Spanned<MacAddr>>,
     pub(crate) public_address: Address,
     pub(crate) public_address_v6: Address,
+    pub(crate) power_state: Option<Spanned<PowerState>>,
 }
+
+const POWER_STATES: [(&str, PowerState); 3] = [
+    ("Running", PowerState::Running),
+    ("Stopped", PowerState::Stopped),
+    ("Deallocated", PowerState::Stopped),
+];
 
 impl Instance {
     pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
@@ -38,6 +46,7 @@ impl Instance {
             mac: fields.mac("mac"),
             public_address: fields.address_of("publicAddress", Ipv4Addr::UNSPECIFIED.into()),
             public_address_v6: fields.address_of("publicAddressV6", Ipv6Addr::UNSPECIFIED.into()),
+            power_state: fields.choice("powerState", &POWER_STATES),
         };
         fields.finish();
         Some(instance)

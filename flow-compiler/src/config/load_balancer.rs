@@ -34,6 +34,7 @@ pub(crate) struct Pool {
     pub(crate) span: Span,
     pub(crate) name: Name,
     pub(crate) members: Vec<Member>,
+    pub(crate) drain_period: Option<Spanned<u32>>,
 }
 
 /// A member of a pool.
@@ -91,6 +92,7 @@ impl Pool {
             span: fields.span(),
             name: fields.name(),
             members: items(&mut fields, "members", Member::read),
+            drain_period: fields.number("drainPeriodInSeconds", 0..=i64::from(i32::MAX)),
         };
         fields.finish();
         Some(pool)

@@ -193,6 +193,12 @@ codes! {
     ProbeSlow = "HG0606", Warning;
     /// Both ways to say how many answers decide.
     ProbeCountIgnored = "HG0607", Warning;
+    /// A guest agent probe on a Standard load balancer (PRB-01).
+    GuestAgentNotAllowed = "HG0608", Error;
+    /// A guest agent probe, which does not ask the application (PRB-09).
+    GuestAgentProbe = "HG0609", Warning;
+    /// Two probes that ask one port of an instance (L-PRB-26).
+    ProbePortShared = "HG0610", Warning;
 
     /// An outbound rule on a Basic or internal load balancer (SKU-07).
     OutboundNotAllowed = "HG0701", Error;

@@ -74,6 +74,18 @@ pub struct Instance {
     pub mac: MacAddr,
     /// Its 1:1 public addresses, each of a family that it has an own address of.
     pub public_addresses: Vec<IpAddr>,
+    /// Whether it runs; one that does not is not probed.
+    pub power_state: PowerState,
+}
+
+/// Whether an instance runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PowerState {
+    /// It does.
+    #[default]
+    Running,
+    /// It is stopped or deallocated: not probed, and down where a probe decides (L-PRB-13).
+    Stopped,
 }
 
 impl Instance {
@@ -181,6 +193,9 @@ pub struct Pool {
     pub name: String,
     /// Its members, each instance once.
     pub members: Vec<Member>,
+    /// Seconds after which the TCP flows of a member that left, or that the administrator set down,
+    /// are reset; none = never (L-ADM-07, A-12).
+    pub drain_seconds: Option<u32>,
 }
 
 /// A member of a pool.
@@ -219,6 +234,9 @@ pub struct Probe {
     pub interval_seconds: u32,
     /// How many consecutive answers change the state, in either direction (A-06, L-PRB-07).
     pub threshold: u32,
+    /// The classic model's timing: seconds without a good answer that take a member down, whatever
+    /// the threshold; as many answers as intervals fit into it change the state (CSD-14, L-PRB-22).
+    pub timeout_seconds: Option<u32>,
     /// What happens when no member is up.
     pub no_healthy_backends: NoHealthyBackends,
 }
@@ -235,6 +253,11 @@ pub enum ProbeProtocol {
     },
     /// Gets a path over HTTPS.
     Https {
+        /// The path, beginning with a slash.
+        path: String,
+    },
+    /// Asks the guest agent over HTTP; it answers 200 while the instance is ready (CSD-02).
+    GuestAgent {
         /// The path, beginning with a slash.
         path: String,
     },
@@ -298,7 +321,7 @@ impl Ir {
         targets
     }
 
-    /// The target of a probe on an instance that has an address of the family.
+    /// The target of a probe on an instance that runs and has an address of the family.
     pub fn probe_target(
         &self,
         load_balancer: LoadBalancerIndex,
@@ -306,7 +329,10 @@ impl Ir {
         instance: InstanceIndex,
         family: Family,
     ) -> Option<ProbeTarget> {
-        let address = self.instance(instance).address(family)?;
+        let asked = self.instance(instance);
+        let address = asked
+            .address(family)
+            .filter(|_| asked.power_state == PowerState::Running)?;
         Some(ProbeTarget {
             load_balancer,
             probe,

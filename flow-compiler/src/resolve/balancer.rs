@@ -225,7 +225,11 @@ impl<'a> Balancer<'a> {
         }
         let name = written.name.as_ref()?.value.clone();
         self.pools.push(Site {
-            ir: ir::Pool { name, members },
+            ir: ir::Pool {
+                name,
+                members,
+                drain_seconds: written.drain_period.map(|d| d.value).filter(|d| *d > 0),
+            },
             config: written,
         });
         Some(PoolIndex(self.pools.len() - 1))

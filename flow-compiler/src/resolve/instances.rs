@@ -50,6 +50,9 @@ fn build(written: &config::Instance) -> Option<Instance> {
         addresses: written.addresses.iter().map(|a| a.value).collect(),
         vport: written.vport?.value,
         mac: written.mac?.value,
+        power_state: written
+            .power_state
+            .map_or_else(Default::default, |p| p.value),
         public_addresses: public.iter().flatten().map(|a| a.value).collect(),
     })
 }

@@ -34,6 +34,7 @@ pub(crate) fn resolve(config: &Config, report: &Report) -> Option<Ir> {
     let balancers = balancer::resolve(config, &instances, &mut addresses, report);
     frontend_ports::check(&balancers, report);
     instance_ports::check(&balancers, &instances.all, report);
+    probes::check_ports(&balancers, report);
     ha_ports::check(&balancers, report);
     limits::check(config.profile, &balancers, &instances, report);
     let outbound = snat::plan(&balancers, &instances.all, report);

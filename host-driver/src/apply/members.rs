@@ -26,8 +26,8 @@ pub(crate) struct MemberState {
     /// What its probe finds; `None` when the rule has no probe.
     pub(crate) health: Option<Health>,
     pub(crate) reason: Option<Reason>,
-    /// TCP flows end when no member of the rule is left.
-    ends_tcp: bool,
+    /// Flows that stay on a member end when no member of the rule is left.
+    ends_all: bool,
 }
 
 /// The members of every rule, rule by rule.
@@ -76,9 +76,10 @@ fn balanced(
         let Some(own) = instance.address(family) else {
             continue;
         };
-        let found = rule.probe.and_then(|probe| {
-            let target = ir.probe_target(index, probe, member.instance, family)?;
-            Some(watch.health(ir, &target))
+        // An instance that does not run is not probed, and nothing is told of it (L-PRB-13).
+        let found = rule.probe.map(|probe| {
+            let target = ir.probe_target(index, probe, member.instance, family);
+            target.map_or((Health::Down, None), |target| watch.health(ir, &target))
         });
         let health = found.map(|(health, _)| health);
         pool.push(Member {
@@ -97,7 +98,7 @@ fn balanced(
             eligible: false,
             health,
             reason: found.and_then(|(_, reason)| reason),
-            ends_tcp: balancer.sku == Sku::Basic,
+            ends_all: balancer.sku == Sku::Basic,
         });
     }
     let behaviour = rule
@@ -134,15 +135,15 @@ fn forwarded(
         eligible: true,
         health: None,
         reason: None,
-        ends_tcp: false,
+        ends_all: false,
     }
 }
 
-/// Rules whose TCP flows end because no member takes new flows (spec A-08).
-pub(super) fn rules_that_end_tcp(states: &[MemberState]) -> HashSet<RuleId> {
+/// Rules whose flows all end because no member takes new flows (spec A-08).
+pub(super) fn rules_that_end(states: &[MemberState]) -> HashSet<RuleId> {
     let mut dead: HashSet<RuleId> = states
         .iter()
-        .filter(|s| s.ends_tcp)
+        .filter(|s| s.ends_all)
         .map(|s| s.rule)
         .collect();
     for state in states.iter().filter(|s| s.eligible) {

@@ -5,6 +5,7 @@
 //! table changes follow in the compiler's order, so that at every prefix every frontend that exists
 //! before and after forwards (invariant `apply_has_no_hole`).
 
+mod drain;
 mod fit;
 mod members;
 mod outbound;
@@ -13,6 +14,7 @@ mod snat_blocks;
 mod watch;
 mod write;
 
+pub(crate) use drain::Drains;
 pub use fit::DoesNotFit;
 pub(crate) use members::{MemberState, members};
 pub(crate) use outbound::addresses as snat_addresses;
@@ -165,12 +167,13 @@ impl<M: Memory> Engine<M> {
         let changes = self.write_changes(&lowered);
         let lost = self.reallocate(&ir);
         self.activate(&ir, &lowered);
-        self.in_force = Some(InForce {
+        let old = self.in_force.replace(InForce {
             file,
             ir,
             lowered,
             ids,
         });
+        self.follow_drains(old.as_ref());
         let ended = lost + self.end_flows_without_a_rule() + self.move_off_unhealthy();
         self.ring_doorbells();
         (changes, ended)
@@ -230,8 +233,9 @@ impl<M: Memory> Engine<M> {
         })
     }
 
-    /// UDP flows leave a backend that takes no new flows any more (L-PRB-14, A-09); on a Basic load
-    /// balancer TCP flows end when no backend is left (PRB-10, A-08).
+    /// UDP flows leave a backend that takes no new flows any more (L-PRB-14); TCP flows stay, and UDP
+    /// flows that are tracked stay like them. On a Basic load balancer those end as well when
+    /// no backend is left (PRB-10, A-08).
     fn move_off_unhealthy(&mut self) -> usize {
         let Some(in_force) = self.in_force.as_ref() else {
             return 0;
@@ -242,7 +246,7 @@ impl<M: Memory> Engine<M> {
             .filter(|m| !m.eligible)
             .filter_map(|m| Some((m.rule, m.backend?)))
             .collect();
-        let dead_rules = members::rules_that_end_tcp(&states);
+        let dead_rules = members::rules_that_end(&states);
         if leavers.is_empty() {
             return 0;
         }
@@ -254,9 +258,12 @@ impl<M: Memory> Engine<M> {
                 .active
                 .rule(rule)
                 .is_some_and(|r| r.connection_tracking);
-            let is_tcp = conn.protocol == firmware_api::Protocol::Tcp;
-            leavers.contains(&(rule, backend)) && !is_tcp && !tracked
-                || is_tcp && dead_rules.contains(&rule)
+            let stays = conn.protocol == firmware_api::Protocol::Tcp || tracked;
+            if stays {
+                dead_rules.contains(&rule)
+            } else {
+                leavers.contains(&(rule, backend))
+            }
         })
     }
 

@@ -10,7 +10,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use flow_compiler::ir::{Ir, Probe, ProbeProtocol, ProbeTarget};
 
 use crate::health::{self, Health, HoldDown, Outcome, PathError, Reason, RequestPath, Target};
-use crate::probe::TargetId;
+use crate::probe::{TargetId, tls_available};
 
 /// What identifies a target: load balancer, probe and address.
 type TargetKey = (String, String, IpAddr);
@@ -54,16 +54,18 @@ fn key(ir: &Ir, target: &ProbeTarget) -> TargetKey {
 fn spec(probe: &Probe) -> Result<health::Probe, PathError> {
     let protocol = match &probe.protocol {
         ProbeProtocol::Tcp => health::Protocol::Tcp,
-        ProbeProtocol::Http { path } => health::Protocol::Http(RequestPath::new(path)?),
+        ProbeProtocol::Http { path } | ProbeProtocol::GuestAgent { path } => {
+            health::Protocol::Http(RequestPath::new(path)?)
+        }
         ProbeProtocol::Https { path } => health::Protocol::Https(RequestPath::new(path)?),
     };
     let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    Ok(health::Probe::new(
-        protocol,
-        NonZeroU16::new(probe.port).unwrap_or(NonZeroU16::MIN),
-        at_least_one(probe.interval_seconds),
-        at_least_one(probe.threshold),
-    ))
+    let port = NonZeroU16::new(probe.port).unwrap_or(NonZeroU16::MIN);
+    let interval = at_least_one(probe.interval_seconds);
+    Ok(match probe.timeout_seconds {
+        Some(timeout) => health::Probe::classic(protocol, port, interval, at_least_one(timeout)),
+        None => health::Probe::new(protocol, port, interval, at_least_one(probe.threshold)),
+    })
 }
 
 impl Watch {
@@ -79,10 +81,11 @@ impl Watch {
             .filter_map(|(balancer, probe)| {
                 let place = format!("probe {balancer}/{}", probe.name);
                 match (&probe.protocol, spec(probe)) {
-                    (ProbeProtocol::Https { .. }, _) => Some(format!(
-                        "{place}: HTTPS probes are not supported yet; use Http or Tcp"
-                    )),
                     (_, Err(error)) => Some(format!("{place}: {error}")),
+                    (ProbeProtocol::Https { .. }, Ok(_)) => {
+                        let unavailable = tls_available().err()?;
+                        Some(format!("{place}: {unavailable}"))
+                    }
                     (_, Ok(_)) => None,
                 }
             })
@@ -202,5 +205,49 @@ impl Watch {
 
     fn find(&self, ir: &Ir, target: &ProbeTarget) -> Option<&Watched> {
         self.targets.get(&key(ir, target))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flow_compiler::ir::NoHealthyBackends;
+
+    fn configured(protocol: ProbeProtocol, timeout_seconds: Option<u32>) -> health::Probe {
+        let probe = Probe {
+            name: "alive".to_owned(),
+            protocol,
+            port: 8000,
+            interval_seconds: 15,
+            threshold: 3,
+            timeout_seconds,
+            no_healthy_backends: NoHealthyBackends::AllProbedDown,
+        };
+        spec(&probe).expect("a path")
+    }
+
+    fn path() -> String {
+        "/x".to_owned()
+    }
+
+    #[test]
+    fn csd_02_14_l_prb_22_a_38_the_timeout_makes_it_classic() {
+        let agent = configured(ProbeProtocol::GuestAgent { path: path() }, Some(31));
+        let path = RequestPath::new("/x").expect("a path");
+        assert_eq!(*agent.protocol(), health::Protocol::Http(path));
+        assert_eq!((agent.port(), agent.interval_ms()), (8000, 15_000));
+        assert_eq!(
+            (agent.timeout_ms(), agent.silence_ms()),
+            (15_000, Some(31_000))
+        );
+        assert_eq!((agent.up_count(), agent.down_count()), (2, 2));
+    }
+
+    #[test]
+    fn a_06_l_prb_05_the_resource_model_counts_alone() {
+        let https = configured(ProbeProtocol::Https { path: path() }, None);
+        assert!(matches!(https.protocol(), health::Protocol::Https(_)));
+        assert_eq!((https.timeout_ms(), https.silence_ms()), (15_000, None));
+        assert_eq!((https.up_count(), https.down_count()), (3, 3));
     }
 }

@@ -1,4 +1,5 @@
-//! Flows whose timers fired: harvest their state, then remove them or wait on.
+//! Flows whose timers fired, or whose member's drain period ended: harvest their state, then remove
+//! them or wait on.
 //!
 //! One harvest command at a time, up to [`BATCH`] flows each. The device's answer says how long each
 //! flow has really been idle; a flow that had packets gets a new timer.
@@ -86,17 +87,23 @@ impl<M: Memory> Engine<M> {
             conn.last_active = conn.last_active.max(now.saturating_sub(idle));
         }
         let deadline = conn.deadline();
-        if deadline > now {
+        let is_drained = self.drains.is_over(conn);
+        if deadline > now && !is_drained {
             self.flows.wheel.set(id, deadline);
             return false;
         }
-        self.expire(id, state);
+        self.expire(id, state, is_drained);
         true
     }
 
-    fn expire(&mut self, id: u32, state: &FlowState) {
+    fn expire(&mut self, id: u32, state: &FlowState, is_drained: bool) {
         let Some(conn) = self.remove(id) else { return };
-        if is_established(&conn, state) && conn.reset_on_idle {
+        let is_told = if is_drained {
+            is_alive(&conn, state)
+        } else {
+            is_established(&conn, state) && conn.reset_on_idle
+        };
+        if is_told {
             self.send_resets(&conn, state);
             for key in conn.keys() {
                 self.flows.tombstones.bury(self.now, key);
@@ -108,8 +115,13 @@ impl<M: Memory> Engine<M> {
 /// Whether the connection is in state ESTABLISHED, as far as its segments tell (spec RST-03): the
 /// initiator acknowledged, and nobody closed or reset.
 fn is_established(conn: &Conn, state: &FlowState) -> bool {
+    is_alive(conn, state) && conn.phase == Phase::Open
+}
+
+/// Whether the connection was established and an end may still send: what a drain resets.
+fn is_alive(conn: &Conn, state: &FlowState) -> bool {
     use firmware_api::flow_state::tcp_flags::ACK;
     conn.protocol == firmware_api::Protocol::Tcp
-        && conn.phase == Phase::Open
+        && matches!(conn.phase, Phase::Open | Phase::HalfClosed { .. })
         && state.forward.flags & ACK != 0
 }

@@ -50,6 +50,7 @@ impl<M: Memory> Engine<M> {
             self.housekeeping.selected_at = self.now + SELECTION_PERIOD;
             self.reselect();
         }
+        self.end_drained();
         self.send_neighbor_requests();
     }
 

@@ -24,7 +24,7 @@ use firmware_api::{Memory, PortId};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::apply::{InForce, Watch};
+use crate::apply::{Drains, InForce, Watch};
 use crate::device::Device;
 use crate::emit::ethernet::Ethernet;
 use crate::link::Link;
@@ -63,6 +63,7 @@ pub struct Engine<M: Memory> {
     /// What the compiler made of the configuration in force.
     pub(crate) in_force: Option<InForce>,
     pub(crate) watch: Watch,
+    pub(crate) drains: Drains,
     /// Backends that were removed, until their numbers are used again.
     pub(crate) retired: HashMap<BackendId, BackendConfig>,
     /// Configurations put in force since start.

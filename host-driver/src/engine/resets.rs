@@ -1,4 +1,4 @@
-//! Both resets of an idle flow (spec RST-02..06), and frames made from a flow's facts.
+//! Both resets of an idle or drained flow (spec RST-02..06, A-12), and frames made from a flow's facts.
 //!
 //! A reset is accepted when its sequence number is exactly what its receiver expects (RFC 5961
 //! §3.2): the last acknowledgement number that the receiver itself sent. The responder may have sent
@@ -63,7 +63,7 @@ impl<M: Memory> Engine<M> {
         };
         reset.emit(&mut frame);
         if let Err(refusal) = self.inject(Inject::Transmit(egress), &frame) {
-            tracing::warn!(%refusal, %to, "idle reset was not sent");
+            tracing::warn!(%refusal, %to, "a reset was not sent");
         }
         self.scratch = frame;
     }

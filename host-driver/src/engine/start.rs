@@ -8,7 +8,7 @@ use firmware_api::hash::HashKey;
 use flow_compiler::source::Source;
 
 use super::{Active, Engine, Flows};
-use crate::apply::{self, Watch};
+use crate::apply::{self, Drains, Watch};
 use crate::device::{Device, DeviceError, RingSizes};
 use crate::link::{Link, LinkConfig, Uplink};
 use crate::miss::{Ahead, Refusals};
@@ -76,6 +76,7 @@ impl<M: Memory> Engine<M> {
             active: Active::default(),
             in_force: None,
             watch: Watch::default(),
+            drains: Drains::default(),
             retired: HashMap::new(),
             applied: 0,
             refused: Vec::new(),

@@ -22,6 +22,8 @@ pub enum Outcome {
     Unreachable,
     /// The backend closed the connection before the reply was complete.
     Closed,
+    /// A connection, and no TLS on it: no handshake, or certificates signed with less than SHA-256.
+    TlsFailed,
     /// Bytes that are no HTTP reply, or a reply whose headers do not end.
     Malformed,
     /// The prober itself could not send (out of sockets, ports, memory). Says nothing about the
@@ -65,7 +67,7 @@ impl Outcome {
             Self::ConnectTimeout | Self::Unreachable => {
                 (false, Reason::DownProbeHttpEndpointUnreachable)
             }
-            Self::ReplyTimeout | Self::Closed | Self::Malformed => {
+            Self::ReplyTimeout | Self::Closed | Self::TlsFailed | Self::Malformed => {
                 (false, Reason::DownProbeHttpNoResponse)
             }
         };

@@ -7,6 +7,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::health::RequestPath;
 
+/// The port of HTTP, which a Host field leaves out.
+pub(super) const PORT: u16 = 80;
+/// The port of HTTPS.
+pub(super) const TLS_PORT: u16 = 443;
+
 /// Most bytes of a reply that are read before it counts as endless.
 pub(super) const HEAD_MAX: usize = 16 * 1024;
 
@@ -16,10 +21,10 @@ const FIELDS_MAX: usize = 256;
 const VERSION_PREFIX: &[u8] = b"HTTP/1.";
 const SWITCHING_PROTOCOLS: u16 = 101;
 
-/// The request that asks `backend` for `path`.
-pub(super) fn request(backend: SocketAddr, path: &RequestPath) -> Vec<u8> {
+/// The request that asks `backend` for `path`; `usual` is the port of its scheme.
+pub(super) fn request(backend: SocketAddr, usual: u16, path: &RequestPath) -> Vec<u8> {
     let path = path.as_str();
-    let host = host(backend);
+    let host = host(backend, usual);
     [
         &format!("GET {path} HTTP/1.1"),
         &format!("Host: {host}"),
@@ -32,12 +37,12 @@ pub(super) fn request(backend: SocketAddr, path: &RequestPath) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The backend's address as a Host field: the port only where it is not HTTP's own.
-fn host(backend: SocketAddr) -> String {
-    match (backend.ip(), backend.port()) {
-        (IpAddr::V4(ip), 80) => ip.to_string(),
-        (IpAddr::V6(ip), 80) => format!("[{ip}]"),
-        _ => backend.to_string(),
+/// The backend's address as a Host field: the port only where it is not the usual one.
+fn host(backend: SocketAddr, usual: u16) -> String {
+    match backend.ip() {
+        _ if backend.port() != usual => backend.to_string(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
     }
 }
 
@@ -132,16 +137,20 @@ mod tests {
     #[test]
     fn l_prb_04_request() {
         let path = RequestPath::new("/health?deep=1").expect("a path");
-        let text = |backend: &str| {
+        let text_of = |backend: &str, usual| {
             let backend = backend.parse().expect("an address");
-            String::from_utf8(request(backend, &path)).expect("ASCII")
+            String::from_utf8(request(backend, usual, &path)).expect("ASCII")
         };
+        let text = |backend| text_of(backend, PORT);
         let request = text("10.0.0.4:8080");
         assert!(request.starts_with("GET /health?deep=1 HTTP/1.1\r\nHost: 10.0.0.4:8080\r\n"));
         assert!(request.ends_with("\r\nConnection: close\r\n\r\n"));
         assert!(text("10.0.0.4:80").contains("\r\nHost: 10.0.0.4\r\n"));
         assert!(text("[fd00::4]:80").contains("\r\nHost: [fd00::4]\r\n"));
         assert!(text("[fd00::4]:8080").contains("\r\nHost: [fd00::4]:8080\r\n"));
+        let https = |backend| text_of(backend, TLS_PORT);
+        assert!(https("10.0.0.4:443").contains("\r\nHost: 10.0.0.4\r\n"));
+        assert!(https("10.0.0.4:80").contains("\r\nHost: 10.0.0.4:80\r\n"));
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! never has two, and removing a target closes its socket. What an outcome means is
 //! [`health`](crate::health)'s to say.
 
+mod certificate;
 mod clock;
 mod exchange;
 mod http;
 mod source;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ use std::{
     sync::Arc,
 };
 
+use rustls::ClientConfig;
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinError, JoinSet},
@@ -29,7 +32,11 @@ use tokio::{
 use self::{exchange::Question, source::Opener};
 use crate::health::{Outcome, Probe, Protocol, Schedule};
 
-pub use self::{clock::Clock, source::Sources};
+pub use self::{
+    clock::Clock,
+    source::Sources,
+    tls::{TlsUnavailable, available as tls_available},
+};
 
 /// How long a probe that is over waits for the backend's side of the close.
 const CLOSE_MS: u64 = 1_000;
@@ -53,9 +60,9 @@ pub struct Report {
 /// Why a target cannot be probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddError {
-    /// The prober does not speak TLS.
-    #[error("HTTPS probes are not supported: use an HTTP or TCP probe")]
-    HttpsUnsupported,
+    /// The prober cannot speak TLS.
+    #[error(transparent)]
+    TlsUnavailable(#[from] TlsUnavailable),
     /// The prober is gone.
     #[error("the prober has stopped")]
     Stopped,
@@ -65,6 +72,7 @@ pub enum AddError {
 #[derive(Debug)]
 pub struct Targets {
     commands: mpsc::UnboundedSender<Command>,
+    tls: Result<Arc<ClientConfig>, TlsUnavailable>,
 }
 
 impl Targets {
@@ -73,8 +81,11 @@ impl Targets {
         let backend = SocketAddr::new(backend, probe.port());
         let question = match probe.protocol() {
             Protocol::Tcp => Question::Connect,
-            Protocol::Http(path) => Question::Http(http::request(backend, path)),
-            Protocol::Https(_) => return Err(AddError::HttpsUnsupported),
+            Protocol::Http(path) => Question::Http(http::request(backend, http::PORT, path)),
+            Protocol::Https(path) => Question::Https {
+                request: http::request(backend, http::TLS_PORT, path),
+                tls: self.tls.clone()?,
+            },
         };
         let task = Arc::new(Task {
             target,
@@ -156,7 +167,11 @@ impl Prober {
             in_flight: JoinSet::new(),
             added: 0,
         };
-        (Targets { commands: sender }, prober)
+        let targets = Targets {
+            commands: sender,
+            tls: tls::config(),
+        };
+        (targets, prober)
     }
 
     /// Probes until [`Targets`] or the receiver of the reports is dropped.

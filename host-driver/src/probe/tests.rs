@@ -1,11 +1,15 @@
 //! The prober against real sockets on the loopback, on a clock that runs faster than time.
 
+pub(super) mod fixture;
+mod https;
+
 use std::{
     collections::HashSet,
     fs,
     net::Ipv6Addr,
     num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -256,16 +260,6 @@ async fn l_prb_05_http_connection_reset() {
 }
 
 #[tokio::test]
-async fn https_is_refused_not_pretended() {
-    let rig = Rig::start(1);
-    let https = probe(Protocol::Https(RequestPath::new("/").expect("a path")), 443);
-    assert_eq!(
-        rig.targets.add(ID, V4, &https),
-        Err(AddError::HttpsUnsupported)
-    );
-}
-
-#[tokio::test]
 async fn targets_come_and_go_while_it_runs() {
     let (_listener, open) = listen(V4).await;
     let (_closed, closed) = closed_port();
@@ -392,38 +386,103 @@ async fn a_6_prb_02_a_backend_dies_and_comes_back() {
     }
 }
 
+/// A status that a backend replies with; 0 is silence.
+type Status = Arc<AtomicU16>;
+
+/// Replies with the status of the moment.
+async fn replies_now(status: Status) -> u16 {
+    backend(move |mut stream| {
+        let status = status.load(Ordering::Relaxed);
+        async move {
+            let _ = stream.read(&mut [0; 1024]).await;
+            if status == 0 {
+                // Until the probe gives up.
+                let _ = stream.read(&mut [0; 1024]).await;
+                return;
+            }
+            let reply = format!("HTTP/1.1 {status} Status\r\n\r\n");
+            let _ = stream.write_all(reply.as_bytes()).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn csd_02_03_04_07_the_agent_is_asked_again_and_again_and_the_application_never() {
+    let _application = replies_now(Status::new(500.into())).await;
+    let status = Status::new(200.into());
+    let port = replies_now(Arc::clone(&status)).await;
+    let path = RequestPath::new("/").expect("a path");
+    let nz = |n| NonZeroU32::new(n).expect("a number of seconds");
+    let port = NonZeroU16::new(port).expect("a port");
+    let agent = Probe::classic(Protocol::Http(path), port, nz(15), nz(31));
+    let mut target = Target::new(&agent, HoldDown::default());
+    let mut rig = Rig::start(150);
+    rig.add(ID, V4, &agent);
+    for (says, health) in [
+        (200, Health::Up),
+        (503, Health::Down),
+        (200, Health::Up),
+        (0, Health::Down),
+        (200, Health::Up),
+    ] {
+        status.store(says, Ordering::Relaxed);
+        while target.health() != health {
+            let report = rig.reports(1).await[0];
+            target.observe(report.at, report.outcome);
+        }
+    }
+}
+
+/// Runs a backend on a thread of its own, whose time is not the prober's.
+fn on_another_thread<F>(serve: impl FnOnce(TcpListener) -> F + Send + 'static) -> u16
+where
+    F: Future<Output = ()>,
+{
+    let (ports, bound) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("an event loop");
+        runtime.block_on(async {
+            let (listener, port) = listen(V4).await;
+            ports.send(port).expect("the test runs");
+            serve(listener).await;
+        });
+    });
+    bound.recv().expect("the backend runs")
+}
+
 /// Prints the prober thread's share of a core. Loopback charges it for both ends of each handshake.
+async fn cost(targets: u32, probe: &Probe, good: Outcome) {
+    let mut rig = Rig::start(1);
+    for id in 0..targets {
+        rig.add(TargetId(id), V4, probe);
+    }
+    rig.reports(targets as usize).await;
+    let (cpu, start) = (thread_cpu_ns(), std::time::Instant::now());
+    let outcomes = rig.outcomes(3 * targets as usize).await;
+    let used = Duration::from_nanos(thread_cpu_ns() - cpu);
+    let percent = used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0;
+    let succeeded = outcomes.iter().filter(|outcome| **outcome == good).count();
+    let (all, kind) = (outcomes.len(), probe.protocol());
+    println!("{targets} {kind} targets: {succeeded} of {all} succeeded, {percent:.2} % of a core");
+    assert_eq!(succeeded, all);
+}
+
 #[tokio::test]
 #[ignore = "takes 20 s; prints a figure that means something with --release --nocapture"]
 async fn two_thousand_targets_cost() {
-    const TARGETS: u32 = 2_000;
-    let (ports, bound) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let listener = std::net::TcpListener::bind((V4, 0)).expect("a loopback port");
-        ports
-            .send(listener.local_addr().expect("its address").port())
-            .expect("the test runs");
-        listener.incoming().for_each(drop);
-    });
-    let port = bound.recv().expect("the backend runs");
-    let mut rig = Rig::start(1);
-    for id in 0..TARGETS {
-        rig.add(TargetId(id), V4, &probe(Protocol::Tcp, port));
-    }
-    rig.reports(TARGETS as usize).await;
-    let (cpu, start) = (thread_cpu_ns(), std::time::Instant::now());
-    let outcomes = rig.outcomes(3 * TARGETS as usize).await;
-    let used = Duration::from_nanos(thread_cpu_ns() - cpu);
-    let percent = used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0;
-    let good = outcomes
-        .iter()
-        .filter(|outcome| **outcome == Outcome::Success)
-        .count();
-    println!(
-        "{good} of {} probes succeeded, {percent:.2} % of a core",
-        outcomes.len()
-    );
-    assert_eq!(good, outcomes.len());
+    let port = on_another_thread(async |listener| while listener.accept().await.is_ok() {});
+    cost(2_000, &probe(Protocol::Tcp, port), Outcome::Success).await;
+}
+
+#[tokio::test]
+#[ignore = "takes 20 s; prints a figure that means something with --release --nocapture"]
+async fn two_hundred_https_targets_cost() {
+    let port = on_another_thread(https::serve_all);
+    cost(200, &https::https(port), Outcome::HttpStatus(200)).await;
 }
 
 fn thread_cpu_ns() -> u64 {
