@@ -1,5 +1,5 @@
 //! What the integration tests share: a card and a driver in virtual time, packets, an oracle that
-//! reads the configuration, and a lab of network namespaces.
+//! reads the configuration, rows of packets, twins of the pipeline, and a lab of network namespaces.
 
 pub mod entries;
 pub mod frame;
@@ -7,3 +7,5 @@ pub mod generate;
 pub mod lab;
 pub mod oracle;
 pub mod rig;
+pub mod rows;
+pub mod twin;
