@@ -160,7 +160,7 @@ impl TableId {
             Self::Rule => schema! {
                 size 16_384;
                 keys { rule: 16 }
-                action select {
+                action select_by_hash {
                     mode: 2, selector_base: 24, selector_size: 20, floating_ip: 1, reset: 1
                 }
             },

@@ -262,6 +262,34 @@ fn collision_cases() -> Vec<Case> {
             ),
         ),
         (
+            &["HG0501"],
+            nat(
+                "name: n, protocol: Tcp, frontend: v4, backendPool: web, frontendPortRangeStart: 70, frontendPortRangeEnd: 90, backendPort: 22",
+            ),
+        ),
+        (
+            &["HG0102", "HG0102", "HG0102"],
+            nat("name: n, protocol: Tcp, frontend: v4, frontendPortRangeStart: 500"),
+        ),
+        (
+            &["HG0519"],
+            nat(
+                "name: n, protocol: Tcp, frontend: v4, target: a, backendPool: web, frontendPortRangeStart: 500, frontendPortRangeEnd: 600, backendPort: 22",
+            ),
+        ),
+        (
+            &["HG0520"],
+            nat(
+                "name: n, protocol: Tcp, frontend: v4, backendPool: web, frontendPortRangeStart: 600, frontendPortRangeEnd: 500, backendPort: 22",
+            ),
+        ),
+        (
+            &["HG0521"],
+            nat(
+                "name: n, protocol: Tcp, frontend: v4, backendPool: web, frontendPortRangeStart: 500, frontendPortRangeEnd: 500, backendPort: 22",
+            ),
+        ),
+        (
             &["HG0506"],
             rules(&["name: x, protocol: Tcp, frontend: v6, frontendPort: 80, backendPool: b"]),
         ),

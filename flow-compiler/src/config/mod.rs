@@ -23,7 +23,7 @@ use fields::{Fields, items};
 pub(crate) use instance::Instance;
 pub(crate) use load_balancer::{Frontend, LoadBalancer, Pool};
 pub(crate) use probe::{Probe, ProbeKind};
-pub(crate) use rule::{LoadBalancingRule, NatRule, OutboundRule};
+pub(crate) use rule::{LoadBalancingRule, NatRule, NatTarget, OutboundRule};
 pub(crate) use suggest::suggestion;
 pub(crate) use uplink::{Prefix, Uplink};
 

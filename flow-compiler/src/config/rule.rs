@@ -5,7 +5,7 @@ use firmware_api::selector::HashMode;
 use super::fields::Fields;
 use super::tree::Node;
 use super::{Name, scalar};
-use crate::diagnostic::{Report, Span, Spanned};
+use crate::diagnostic::{Code, Report, Span, Spanned};
 use crate::ir::Transport;
 
 /// A load-balancing rule as it was written.
@@ -34,12 +34,27 @@ pub(crate) struct NatRule {
     pub(crate) name: Name,
     pub(crate) protocol: Option<Spanned<Transport>>,
     pub(crate) frontend: Name,
-    pub(crate) frontend_port: Option<Spanned<u16>>,
-    pub(crate) target: Name,
+    pub(crate) target: Option<NatTarget>,
     pub(crate) backend_port: Option<Spanned<u16>>,
     pub(crate) idle_minutes: Option<Spanned<u32>>,
     pub(crate) tcp_reset: Option<Spanned<bool>>,
     pub(crate) floating_ip: Option<Spanned<bool>>,
+}
+
+/// Where an inbound NAT rule listens and leads (L-NAT-01).
+#[derive(Debug)]
+pub(crate) enum NatTarget {
+    /// V1: one port to one instance.
+    Instance {
+        name: Name,
+        port: Option<Spanned<u16>>,
+    },
+    /// V2: a range of ports, one for each member of a pool.
+    Pool {
+        name: Name,
+        first: Option<Spanned<u16>>,
+        last: Option<Spanned<u16>>,
+    },
 }
 
 /// An outbound rule as it was written.
@@ -98,14 +113,12 @@ impl NatRule {
     pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
         let mut fields = Fields::open(node, "an inbound NAT rule", report)?;
         fields.expect("protocol");
-        fields.expect("frontendPort");
         let rule = Self {
             span: fields.span(),
             name: fields.name(),
             protocol: fields.choice("protocol", &TRANSPORTS),
             frontend: fields.required_reference("frontend"),
-            frontend_port: fields.port("frontendPort", 1..=65534),
-            target: fields.required_reference("target"),
+            target: NatTarget::read(&mut fields, report),
             backend_port: fields.port("backendPort", 1..=65535),
             idle_minutes: fields.number("idleTimeoutInMinutes", MINUTES),
             tcp_reset: fields.flag("enableTcpReset"),
@@ -113,6 +126,62 @@ impl NatRule {
         };
         fields.finish();
         Some(rule)
+    }
+}
+
+impl NatRule {
+    /// Where the rule says where it leads.
+    pub(crate) fn target_span(&self) -> Span {
+        let name = match &self.target {
+            Some(NatTarget::Instance { name, .. } | NatTarget::Pool { name, .. }) => name.as_ref(),
+            None => None,
+        };
+        name.map_or(self.span, |name| name.span)
+    }
+
+    /// Where the rule says which ports it listens on.
+    pub(crate) fn port_span(&self) -> Span {
+        let port = match &self.target {
+            Some(NatTarget::Instance { port, .. } | NatTarget::Pool { first: port, .. }) => {
+                port.as_ref()
+            }
+            None => None,
+        };
+        port.map_or(self.span, |port| port.span)
+    }
+}
+
+impl NatTarget {
+    fn read(fields: &mut Fields<'_>, report: &Report) -> Option<Self> {
+        const PORTS: std::ops::RangeInclusive<i64> = 1..=65534;
+        let name = fields.reference("target");
+        let port = fields.port("frontendPort", PORTS);
+        let pool = fields.reference("backendPool");
+        let first = fields.port("frontendPortRangeStart", PORTS);
+        let last = fields.port("frontendPortRangeEnd", PORTS);
+        let is_range = pool.is_some() || first.is_some() || last.is_some();
+        let other = [name.as_ref().map(|n| n.span), port.as_ref().map(|p| p.span)];
+        if !is_range {
+            fields.expect("target");
+            fields.expect("frontendPort");
+            return Some(Self::Instance { name, port });
+        }
+        if let Some(span) = other.into_iter().flatten().next() {
+            let message = "an inbound NAT rule leads to one instance or to a pool, not to both";
+            let hint = "for one instance write `target` and `frontendPort`, for a pool \
+                        `backendPool`, `frontendPortRangeStart` and `frontendPortRangeEnd`";
+            report.add(Code::NatTargetUnclear, span, message.to_owned(), hint);
+            return None;
+        }
+        fields.expect("backendPool");
+        fields.expect("frontendPortRangeStart");
+        fields.expect("frontendPortRangeEnd");
+        fields.expect("backendPort");
+        Some(Self::Pool {
+            name: pool,
+            first,
+            last,
+        })
     }
 }
 

@@ -172,6 +172,13 @@ codes! {
     /// Floating IP on an internal IPv6 frontend (L-FIP-09).
     FloatingInternalIpv6 = "HG0518", Warning;
 
+    /// An inbound NAT rule for an instance and a pool at once (L-NAT-01).
+    NatTargetUnclear = "HG0519", Error;
+    /// A range of frontend ports that ends before it begins.
+    NatRangeEmpty = "HG0520", Error;
+    /// A pool with more members than the range has ports (L-NAT-02).
+    NatRangeFull = "HG0521", Error;
+
     /// An HTTP probe on a port that HTTP probes cannot use (L-PRB-18).
     ProbePortBlocked = "HG0601", Error;
     /// An HTTP probe without a path.

@@ -8,6 +8,7 @@
 //! A freed id is used again only when no fresh one is left, and never in the lowering that freed it,
 //! so that nothing in flight can mistake it.
 
+mod nat_ports;
 mod region;
 mod space;
 
@@ -93,6 +94,7 @@ pub struct Ids {
     pub(crate) instances: IdSpace<(String, InstanceConfig)>,
     pub(crate) regions: Regions,
     pub(crate) selections: std::collections::BTreeMap<SelectionKey, Owners>,
+    nat_ports: nat_ports::NatPorts,
 }
 
 impl Ids {
@@ -105,6 +107,7 @@ impl Ids {
             instances: IdSpace::new(TableId::Instance, limits.instances.min(65_535)),
             regions: Regions::new(limits.selector_slots.min(MAX_SELECTOR_BASE + 1)),
             selections: std::collections::BTreeMap::new(),
+            nat_ports: nat_ports::NatPorts::default(),
         }
     }
 

@@ -15,7 +15,7 @@ use firmware_api::{Family, PortId, Zone};
 use crate::mac::MacAddr;
 pub use index::{FrontendIndex, InstanceIndex, LoadBalancerIndex, PoolIndex, ProbeIndex};
 pub use outbound::{Outbound, OutboundPlan, SnatAllotment, SnatQuota};
-pub use rule::{LoadBalancingRule, NatRule, OutboundRule, Transport};
+pub use rule::{LoadBalancingRule, NatRule, OutboundRule, PortRange, Transport};
 pub use uplink::{Link, NextHop, Uplink};
 
 /// Which documents' semantics hold where they differ (spec Part 4).

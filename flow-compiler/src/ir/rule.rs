@@ -83,7 +83,32 @@ impl LoadBalancingRule {
     }
 }
 
-/// An inbound NAT rule: one frontend port leads to one instance (NATR-01).
+/// Ports from the first to the last, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortRange {
+    /// The first.
+    pub first: u16,
+    /// The last, not below the first.
+    pub last: u16,
+}
+
+impl PortRange {
+    /// One port.
+    pub const fn one(port: u16) -> Self {
+        Self {
+            first: port,
+            last: port,
+        }
+    }
+
+    /// The ports.
+    pub fn ports(self) -> std::ops::RangeInclusive<u16> {
+        self.first..=self.last
+    }
+}
+
+/// An inbound NAT rule: one frontend port leads to one instance (NATR-01). A rule for a pool is one
+/// of these for each member, all of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NatRule {
     /// Its name.
@@ -94,6 +119,8 @@ pub struct NatRule {
     pub frontend: FrontendIndex,
     /// On which port.
     pub frontend_port: u16,
+    /// The ports that it shares with the other members, when it is one of a pool (L-NAT-02).
+    pub range: Option<PortRange>,
     /// Where it leads, probed or not (NATR-05).
     pub target: InstanceIndex,
     /// To which port.
@@ -104,6 +131,13 @@ pub struct NatRule {
     pub tcp_reset: bool,
     /// Whether the destination address stays the frontend's.
     pub floating_ip: bool,
+}
+
+impl NatRule {
+    /// The ports that the rule takes from its frontend, those of future members included.
+    pub fn listens_on(&self) -> PortRange {
+        self.range.unwrap_or(PortRange::one(self.frontend_port))
+    }
 }
 
 /// An outbound rule: the SNAT ports of a pool's members (L-OUT-07).

@@ -8,13 +8,13 @@ use firmware_api::Protocol;
 
 use super::balancer::Balancer;
 use crate::diagnostic::{Code, Report, Span};
-use crate::ir::{FrontendIndex, Transport};
+use crate::ir::{FrontendIndex, PortRange, Transport};
 
 /// One rule's claim.
 struct Claim {
     frontend: FrontendIndex,
     transport: Transport,
-    port: u16,
+    ports: PortRange,
     rule: String,
     span: Span,
 }
@@ -29,10 +29,12 @@ pub(super) fn check(balancers: &[Balancer<'_>], report: &Report) {
                 .transport
                 .protocols()
                 .iter()
-                .map(|p| (address, *p, claim.port));
-            let first = keys.clone().find_map(|key| taken.get(&key));
-            if let Some(first) = first {
-                report_collision(&claim, address, first, report);
+                .flat_map(|p| claim.ports.ports().map(move |port| (address, *p, port)));
+            let first = keys
+                .clone()
+                .find_map(|key| taken.get(&key).map(|rule| (key.2, rule)));
+            if let Some((port, first)) = first {
+                report_collision(&claim, address, port, first, report);
             }
             for key in keys {
                 taken.entry(key).or_insert_with(|| claim.rule.clone());
@@ -41,10 +43,9 @@ pub(super) fn check(balancers: &[Balancer<'_>], report: &Report) {
     }
 }
 
-fn report_collision(claim: &Claim, address: IpAddr, first: &str, report: &Report) {
+fn report_collision(claim: &Claim, address: IpAddr, port: u16, first: &str, report: &Report) {
     let Claim {
         transport,
-        port,
         rule,
         span,
         ..
@@ -60,22 +61,22 @@ fn claims(balancer: &Balancer<'_>) -> Vec<Claim> {
     let rules = balancer.rules.iter().map(|site| Claim {
         frontend: site.ir.frontend,
         transport: site.ir.transport,
-        port: site.ir.frontend_port,
+        ports: PortRange::one(site.ir.frontend_port),
         rule: balancer.full_name(&site.ir.name),
         span: site
             .config
             .frontend_port
             .map_or(site.config.span, |port| port.span),
     });
-    let nat_rules = balancer.nat_rules.iter().map(|site| Claim {
+    // The members of a pool share what their rule claims.
+    let mut nat_rules: Vec<_> = balancer.nat_rules.iter().collect();
+    nat_rules.dedup_by_key(|site| std::ptr::from_ref(site.config));
+    let nat_rules = nat_rules.into_iter().map(|site| Claim {
         frontend: site.ir.frontend,
         transport: site.ir.transport,
-        port: site.ir.frontend_port,
+        ports: site.ir.listens_on(),
         rule: balancer.full_name(&site.ir.name),
-        span: site
-            .config
-            .frontend_port
-            .map_or(site.config.span, |port| port.span),
+        span: site.config.port_span(),
     });
     rules.chain(nat_rules).collect()
 }

@@ -12,6 +12,7 @@ mod idle;
 mod instance_ports;
 mod instances;
 mod limits;
+mod nat_rules;
 mod probes;
 mod rules;
 mod scope;

@@ -7,7 +7,7 @@ use super::balancer::{Balancer, Scopes};
 use super::idle::{self, Kind};
 use crate::config::{self, Name};
 use crate::diagnostic::{Code, Report, Spanned};
-use crate::ir::{FrontendIndex, Instance, LoadBalancingRule, NatRule, OutboundRule, Profile};
+use crate::ir::{FrontendIndex, Instance, LoadBalancingRule, OutboundRule, Profile};
 
 /// Adds the rules of a load balancer.
 pub(super) fn add<'a>(
@@ -30,7 +30,7 @@ pub(super) fn add<'a>(
         }
     }
     for config in &balancer.config.nat_rules {
-        if let Some(ir) = context.nat_rule(balancer, config) {
+        for ir in context.nat_rules(balancer, config) {
             balancer.nat_rules.push(Site { ir, config });
         }
     }
@@ -62,7 +62,7 @@ fn declare_names(config: &config::LoadBalancer, report: &Report) {
 
 /// What the checks of one rule look at.
 pub(super) struct Context<'c, 'a> {
-    scopes: &'c Scopes<'c, 'a>,
+    pub(super) scopes: &'c Scopes<'c, 'a>,
     profile: Profile,
     pub(super) instances: &'c [Instance],
     pub(super) report: &'c Report,
@@ -105,35 +105,6 @@ impl Context<'_, '_> {
         self.check_ha_ports(&rule, balancer, written)?;
         self.check_pool(&rule, balancer, written);
         self.check_ipv6(&rule, balancer, written);
-        Some(rule)
-    }
-
-    fn nat_rule(&self, balancer: &Balancer<'_>, written: &config::NatRule) -> Option<NatRule> {
-        let frontend = self.scopes.frontends.find_some(&written.frontend);
-        let target = self.scopes.instances.find_some(&written.target);
-        let idle_seconds = self.idle(balancer, written.idle_minutes, Kind::InboundNat);
-        self.check_reset(balancer, written.tcp_reset, written.protocol);
-        self.check_udp_idle(written.idle_minutes, written.protocol);
-        let frontend_port = written.frontend_port?.value;
-        let rule = NatRule {
-            name: written.name.as_ref()?.value.clone(),
-            transport: written.protocol?.value,
-            frontend: frontend?,
-            frontend_port,
-            target: target?,
-            backend_port: written
-                .backend_port
-                .map_or(frontend_port, |port| port.value),
-            idle_seconds,
-            tcp_reset: is_set(written.tcp_reset),
-            floating_ip: is_set(written.floating_ip),
-        };
-        let family = balancer.frontend_family(rule.frontend);
-        if self.instances[rule.target.0].address(family).is_none() {
-            let span = written.target.as_ref()?.span;
-            let name = &self.instances[rule.target.0].name;
-            self.report_family(&format!("instance `{name}` has no"), family, span);
-        }
         Some(rule)
     }
 
@@ -186,11 +157,16 @@ impl Context<'_, '_> {
         u16::try_from(value).ok()
     }
 
-    fn idle(&self, balancer: &Balancer<'_>, minutes: Option<Spanned<u32>>, kind: Kind) -> u32 {
+    pub(super) fn idle(
+        &self,
+        balancer: &Balancer<'_>,
+        minutes: Option<Spanned<u32>>,
+        kind: Kind,
+    ) -> u32 {
         idle::seconds(minutes, kind, self.profile, balancer.sku, self.report)
     }
 }
 
-fn is_set(flag: Option<Spanned<bool>>) -> bool {
+pub(super) fn is_set(flag: Option<Spanned<bool>>) -> bool {
     flag.is_some_and(|flag| flag.value)
 }

@@ -61,7 +61,8 @@ pub(crate) fn check(source: &Source, card: &Capabilities) -> Result<(), Vec<Stri
     let ir = compiled
         .map_err(|found| vec![diagnostic::to_text(&found.0, source)])?
         .ir;
-    plan(&ir, card, None, Live::ALL_UP).map_err(|reasons| in_file(source, reasons))?;
+    let ids = Ids::new(fit::limits(card));
+    plan(&ir, ids, card, None, Live::ALL_UP).map_err(|reasons| in_file(source, reasons))?;
     Ok(())
 }
 
@@ -75,6 +76,7 @@ fn in_file(source: &Source, reasons: Vec<String>) -> Vec<String> {
 /// The tables of a configuration, if this driver and this card can carry them beside those in force.
 fn plan(
     ir: &Ir,
+    mut ids: Ids,
     card: &Capabilities,
     in_force: Option<&InForce>,
     live: Live<'_>,
@@ -83,7 +85,6 @@ fn plan(
     if !unsupported.is_empty() {
         return Err(unsupported);
     }
-    let mut ids = in_force.map_or_else(|| Ids::new(fit::limits(card)), |f| f.ids.clone());
     let lowered = lower(ir, &mut ids, live).map_err(|exhausted| vec![exhausted.to_string()])?;
     let old = in_force.map(|in_force| &in_force.lowered.tables);
     fit::check(card, old, ir, &lowered.tables).map_err(|e| vec![e.to_string()])?;
@@ -128,22 +129,21 @@ impl<M: Memory> Engine<M> {
     }
 
     /// Compares a configuration with the card and the driver; changes nothing.
-    fn plan(&self, ir: Ir) -> Result<Plan, Vec<String>> {
+    fn plan(&self, mut ir: Ir) -> Result<Plan, Vec<String>> {
         if self.is_gone() {
             return Err(vec![
                 "the card is gone; restart the driver when it is back".to_owned(),
             ]);
         }
+        let card = self.device.capabilities();
+        let in_force = self.in_force.as_ref();
+        let mut ids = in_force.map_or_else(|| Ids::new(fit::limits(card)), |f| f.ids.clone());
+        ids.keep_nat_ports(&mut ir);
         let live = Live {
             is_up: &|target| self.watch.is_up(&ir, target),
             next_hop_mac: &|address| self.next_hop_mac(address),
         };
-        let planned = plan(
-            &ir,
-            self.device.capabilities(),
-            self.in_force.as_ref(),
-            live,
-        );
+        let planned = plan(&ir, ids, card, in_force, live);
         planned.map(|(lowered, ids)| Plan { ir, lowered, ids })
     }
 

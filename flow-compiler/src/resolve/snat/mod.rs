@@ -16,8 +16,8 @@ use super::{Site, members};
 use crate::config;
 use crate::diagnostic::{Code, Report};
 use crate::ir::{
-    Instance, InstanceIndex, Outbound, OutboundPlan, OutboundRule, Pool, SnatAllotment, SnatQuota,
-    family_of,
+    Instance, InstanceIndex, Outbound, OutboundPlan, OutboundRule, Pool, PortRange, SnatAllotment,
+    SnatQuota, family_of,
 };
 use capacity::Demands;
 
@@ -74,18 +74,18 @@ impl Planner<'_> {
             let rules = balancer
                 .rules
                 .iter()
-                .map(|s| (s.ir.frontend, s.ir.frontend_port));
+                .map(|s| (s.ir.frontend, PortRange::one(s.ir.frontend_port)));
             let nat_rules = balancer
                 .nat_rules
                 .iter()
-                .map(|s| (s.ir.frontend, s.ir.frontend_port));
-            for (frontend, port) in rules.chain(nat_rules) {
+                .map(|s| (s.ir.frontend, s.ir.listens_on()));
+            for (frontend, ports) in rules.chain(nat_rules) {
                 let address = balancer.frontends[frontend.0].ir.address;
                 self.plan
                     .reserved_blocks
                     .entry(address)
                     .or_default()
-                    .insert(port / 8);
+                    .extend(ports.first / 8..=ports.last / 8);
             }
         }
     }

@@ -1,0 +1,144 @@
+// `flow_lookup`: the packets of known flows. A hit translates one side (FWD-01) and updates the
+// flow's state; FIN, RST and a new SYN are told to the driver.
+//
+// A flow's state is firmware-api `flow_state`: `flow_seen` is word 0 of the block, `flow_acks`
+// word 1, the packets of words 2 and 3 are the hits of the forward and the return entry, and
+// `flow_bytes_*` are words 4 and 5.
+
+control flow_lookup(in headers_t hdr, inout metadata_t meta, out bool hit) {
+    bit<1> way = 0;
+
+    register<bit<64>>(FLOWS) flow_seen;
+    register<bit<64>>(FLOWS) flow_acks;
+    register<bit<64>>(FLOWS) flow_bytes_forward;
+    register<bit<64>>(FLOWS) flow_bytes_return;
+    // Which flows had packets; the card clears it when the driver has asked.
+    register<bit<1>>(FLOWS) flow_active;
+
+    direct_counter(CounterType.packets) flow_v4_hits;
+    direct_counter(CounterType.packets) flow_v6_hits;
+
+    action translate(Side side, bit<32> flow, bit<1> direction, bit<128> address,
+                     bit<16> port, bit<16> egress) {
+        hit = true;
+        way = direction;
+        meta.side = side;
+        meta.flow = flow;
+        meta.address = address;
+        meta.port = port;
+        meta.new_port = true;
+        meta.egress = egress;
+    }
+
+    action translate_source_v4(bit<32> flow, bit<1> direction, bit<32> address, bit<16> port,
+                               bit<16> egress) {
+        flow_v4_hits.count();
+        translate(Side.SOURCE, flow, direction, (bit<128>) address, port, egress);
+    }
+
+    action translate_destination_v4(bit<32> flow, bit<1> direction, bit<32> address, bit<16> port,
+                                    bit<16> egress) {
+        flow_v4_hits.count();
+        translate(Side.DESTINATION, flow, direction, (bit<128>) address, port, egress);
+    }
+
+    action translate_source_v6(bit<32> flow, bit<1> direction, bit<128> address, bit<16> port,
+                               bit<16> egress) {
+        flow_v6_hits.count();
+        translate(Side.SOURCE, flow, direction, address, port, egress);
+    }
+
+    action translate_destination_v6(bit<32> flow, bit<1> direction, bit<128> address, bit<16> port,
+                                    bit<16> egress) {
+        flow_v6_hits.count();
+        translate(Side.DESTINATION, flow, direction, address, port, egress);
+    }
+
+    table flow_v4 {
+        key = {
+            meta.zone:             exact @name("zone");
+            meta.protocol:         exact @name("protocol");
+            hdr.ipv4.source:       exact @name("source");
+            hdr.ipv4.destination:  exact @name("destination");
+            meta.source_port:      exact @name("source_port");
+            meta.destination_port: exact @name("destination_port");
+        }
+        actions = { translate_source_v4; translate_destination_v4; NoAction; }
+        default_action = NoAction;
+        counters = flow_v4_hits;
+        size = FLOW_V4_SIZE;
+    }
+
+    table flow_v6 {
+        key = {
+            meta.zone:             exact @name("zone");
+            meta.protocol:         exact @name("protocol");
+            hdr.ipv6.source:       exact @name("source");
+            hdr.ipv6.destination:  exact @name("destination");
+            meta.source_port:      exact @name("source_port");
+            meta.destination_port: exact @name("destination_port");
+        }
+        actions = { translate_source_v6; translate_destination_v6; NoAction; }
+        default_action = NoAction;
+        counters = flow_v6_hits;
+        size = FLOW_V6_SIZE;
+    }
+
+    apply {
+        hit = false;
+        if (meta.is_v6) {
+            flow_v6.apply();
+        } else {
+            flow_v4.apply();
+        }
+        if (hit && meta.flow >= FLOWS) {
+            drop(meta, DROP_BROKEN_REFERENCE);
+        } else if (hit) {
+            bit<64> seen;
+            bit<64> acks;
+            bit<64> bytes;
+            flow_seen.read(seen, meta.flow);
+            flow_acks.read(acks, meta.flow);
+            if (seen[63:63] == 0) {
+                // The driver has installed the flow since: the block is blank.
+                seen = 0;
+                acks = 0;
+                flow_bytes_forward.write(meta.flow, 0);
+                flow_bytes_return.write(meta.flow, 0);
+            }
+            if (meta.tcp_flags & TCP_ACK != 0) {
+                // The highest number in sequence space (RFC 9293 section 3.4).
+                if (way == 0) {
+                    bit<32> ahead = hdr.tcp.ack - acks[31:0];
+                    if (seen[36:36] == 0 || ahead != 0 && ahead[31:31] == 0) {
+                        acks[31:0] = hdr.tcp.ack;
+                    }
+                } else {
+                    bit<32> ahead = hdr.tcp.ack - acks[63:32];
+                    if (seen[44:44] == 0 || ahead != 0 && ahead[31:31] == 0) {
+                        acks[63:32] = hdr.tcp.ack;
+                    }
+                }
+            }
+            if (way == 0) {
+                flow_bytes_forward.read(bytes, meta.flow);
+                flow_bytes_forward.write(meta.flow, bytes + (bit<64>) meta.ip_len);
+                seen[39:32] = seen[39:32] | meta.tcp_flags;
+            } else {
+                flow_bytes_return.read(bytes, meta.flow);
+                flow_bytes_return.write(meta.flow, bytes + (bit<64>) meta.ip_len);
+                seen[47:40] = seen[47:40] | meta.tcp_flags;
+            }
+            seen[31:0] = meta.tick;
+            seen[63:63] = 1;
+            flow_acks.write(meta.flow, acks);
+            flow_seen.write(meta.flow, seen);
+            flow_active.write(meta.flow, 1);
+
+            bool ends = meta.tcp_flags & (TCP_FIN | TCP_RST) != 0;
+            bool reopens = opens_tcp(meta) && meta.reprocess == 0;
+            meta.copy = ends || reopens;
+            meta.punt = PUNT_TEARDOWN;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+// `frontend`: is the destination a frontend? The one of the port, or else the HA-ports frontend of
+// the address (spec L-HA-02). Then a new flow is balanced by the rule's hash, or forwarded to the
+// one backend of an inbound NAT rule.
+
+control match_frontend(in headers_t hdr, in metadata_t meta, in bit<5> zone, in bit<16> port,
+                       inout frontend_t found) {
+    action balance(bit<16> rule) {
+        found.valid = true;
+        found.is_port_forward = false;
+        found.rule = rule;
+    }
+
+    action port_forward(bit<16> rule, bit<16> backend) {
+        found.valid = true;
+        found.is_port_forward = true;
+        found.rule = rule;
+        found.backend = backend;
+    }
+
+    table frontend_v4 {
+        key = {
+            zone:                 exact @name("zone");
+            meta.protocol:        exact @name("protocol");
+            hdr.ipv4.destination: exact @name("destination");
+            port:                 exact @name("port");
+        }
+        actions = { balance; port_forward; NoAction; }
+        default_action = NoAction;
+        size = FRONTEND_V4_SIZE;
+    }
+
+    table frontend_v6 {
+        key = {
+            zone:                 exact @name("zone");
+            meta.protocol:        exact @name("protocol");
+            hdr.ipv6.destination: exact @name("destination");
+            port:                 exact @name("port");
+        }
+        actions = { balance; port_forward; NoAction; }
+        default_action = NoAction;
+        size = FRONTEND_V6_SIZE;
+    }
+
+    apply {
+        if (meta.is_v6) {
+            frontend_v6.apply();
+        } else {
+            frontend_v4.apply();
+        }
+    }
+}
+
+control find_frontend(in headers_t hdr, in metadata_t meta, in bit<5> zone,
+                      out frontend_t found) {
+    match_frontend() exactly;
+    match_frontend() any_port;
+
+    apply {
+        found = { ... };
+        if (has_flow(meta)) {
+            exactly.apply(hdr, meta, zone, meta.destination_port, found);
+            if (!found.valid) {
+                any_port.apply(hdr, meta, zone, 0, found);
+            }
+        }
+    }
+}
+
+// Selects the backend of a new flow by the rule's hash (DIST-01): CRC-32 over the tuple that the
+// mode names, modulo the selection's size.
+control select_backend(in headers_t hdr, inout metadata_t meta, inout frontend_t frontend) {
+    bool valid = false;
+    bit<2> tuple_of = 0;
+    bit<32> base = 0;
+    bit<32> slots = 0;
+    bit<32> slot = 0;
+
+    action select_by_hash(bit<2> mode, bit<24> selector_base, bit<20> selector_size,
+                          bit<1> floating_ip, bit<1> reset) {
+        valid = true;
+        tuple_of = mode;
+        base = (bit<32>) selector_base;
+        slots = (bit<32>) selector_size;
+    }
+
+    table rule {
+        key = { frontend.rule: exact @name("rule"); }
+        actions = { select_by_hash; NoAction; }
+        default_action = NoAction;
+        size = RULE_SIZE;
+    }
+
+    action choose(bit<16> backend) {
+        frontend.backend = backend;
+    }
+
+    table selector {
+        key = { slot: exact @name("slot"); }
+        actions = { choose; NoAction; }
+        default_action = NoAction;
+        size = SELECTOR_SIZE;
+    }
+
+    apply {
+        rule.apply();
+        if (!valid) {
+            drop(meta, DROP_BROKEN_REFERENCE);
+        } else if (slots == 0) {
+            drop(meta, DROP_NO_BACKEND);
+        } else {
+            if (meta.is_v6) {
+                if (tuple_of == HASH_TWO_TUPLE) {
+                    hash(slot, HashAlgorithm.crc32, base,
+                         { hdr.ipv6.source, hdr.ipv6.destination }, slots);
+                } else if (tuple_of == HASH_THREE_TUPLE) {
+                    hash(slot, HashAlgorithm.crc32, base,
+                         { hdr.ipv6.source, hdr.ipv6.destination, meta.ip_protocol }, slots);
+                } else {
+                    hash(slot, HashAlgorithm.crc32, base,
+                         { hdr.ipv6.source, hdr.ipv6.destination, meta.ip_protocol,
+                           meta.source_port, meta.destination_port }, slots);
+                }
+            } else {
+                if (tuple_of == HASH_TWO_TUPLE) {
+                    hash(slot, HashAlgorithm.crc32, base,
+                         { hdr.ipv4.source, hdr.ipv4.destination }, slots);
+                } else if (tuple_of == HASH_THREE_TUPLE) {
+                    hash(slot, HashAlgorithm.crc32, base,
+                         { hdr.ipv4.source, hdr.ipv4.destination, meta.ip_protocol }, slots);
+                } else {
+                    hash(slot, HashAlgorithm.crc32, base,
+                         { hdr.ipv4.source, hdr.ipv4.destination, meta.ip_protocol,
+                           meta.source_port, meta.destination_port }, slots);
+                }
+            }
+            if (slot >= SELECTOR_SIZE) {
+                drop(meta, DROP_BROKEN_REFERENCE);
+            } else if (!selector.apply().hit) {
+                drop(meta, DROP_NO_BACKEND);
+            }
+        }
+    }
+}
+
+// Forwards a new flow to a backend (GEN-01, NATR-01) and tells the driver of it.
+control balance_flow(in headers_t hdr, inout metadata_t meta, inout frontend_t frontend) {
+    select_backend() by_hash;
+    bool valid = false;
+
+    action forward_v4(bit<32> address, bit<16> port, bit<16> egress) {
+        valid = !meta.is_v6;
+        meta.address = (bit<128>) address;
+        meta.port = port;
+        meta.egress = egress;
+    }
+
+    action forward_v6(bit<128> address, bit<16> port, bit<16> egress) {
+        valid = meta.is_v6;
+        meta.address = address;
+        meta.port = port;
+        meta.egress = egress;
+    }
+
+    table backend {
+        key = { frontend.backend: exact @name("backend"); }
+        actions = { forward_v4; forward_v6; NoAction; }
+        default_action = NoAction;
+        size = BACKEND_SIZE;
+    }
+
+    apply {
+        if (meta.class == Class.TCP && !opens_tcp(meta) && !meta.driverless) {
+            hold(meta, PUNT_MIDFLOW);
+        } else if (!frontend.is_port_forward) {
+            by_hash.apply(hdr, meta, frontend);
+        }
+        if (meta.fate == Fate.GOES_ON) {
+            backend.apply();
+            if (valid) {
+                meta.side = Side.DESTINATION;
+                meta.new_port = meta.port != 0;
+                meta.copy = !meta.driverless;
+                meta.punt = PUNT_LEARN;
+                meta.rule = frontend.rule;
+                meta.backend = frontend.backend;
+            } else {
+                drop(meta, DROP_BROKEN_REFERENCE);
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+// Headers as they are on the wire, and what the stages know of a packet.
+
+header ethernet_t {
+    bit<48> destination;
+    bit<48> source;
+    bit<16> ethertype;
+}
+
+// An 802.1Q tag behind the ethertype that announces it.
+header vlan_t {
+    bit<4>  priority_dei;
+    bit<12> id;
+    bit<16> ethertype;
+}
+
+// Only its length matters to the pipeline: the driver answers.
+header arp_t {
+    bit<224> packet;
+}
+
+header ipv4_t {
+    bit<4>  version;
+    bit<4>  header_words;
+    bit<8>  tos;
+    bit<16> total_len;
+    bit<16> id;
+    bit<2>  flags_high;
+    bit<14> more_and_offset;
+    bit<8>  ttl;
+    bit<8>  protocol;
+    bit<16> checksum;
+    bit<32> source;
+    bit<32> destination;
+}
+
+header ipv4_options_t {
+    varbit<320> octets;
+}
+
+header ipv6_t {
+    bit<4>   version;
+    bit<28>  class_flow;
+    bit<16>  payload_len;
+    bit<8>   next_header;
+    bit<8>   hop_limit;
+    bit<128> source;
+    bit<128> destination;
+}
+
+header tcp_t {
+    bit<16> source_port;
+    bit<16> destination_port;
+    bit<32> seq;
+    bit<32> ack;
+    bit<4>  data_words;
+    bit<4>  reserved;
+    bit<8>  flags;
+    bit<16> window;
+    bit<16> checksum;
+    bit<16> urgent;
+}
+
+header udp_t {
+    bit<16> source_port;
+    bit<16> destination_port;
+    bit<16> len;
+    bit<16> checksum;
+}
+
+header icmp_t {
+    bit<8>  kind;
+    bit<8>  code;
+    bit<16> checksum;
+    bit<32> rest;
+}
+
+// A record from the driver on the CPU port: firmware-api `inject`, or `schema::FENCE`. The ring's
+// words are little-endian; fields of more than a byte are swapped where they are used.
+header inject_t {
+    bit<8>  kind;
+    bit<8>  driverless;
+    bit<16> port;
+    bit<32> tick;
+    bit<64> sequence;
+    bit<64> length;
+}
+
+// A record to the driver on the CPU port: firmware-api `punt`, little-endian as above. The flow
+// hash is the card's to fill in, which has the secret.
+header punt_t {
+    bit<8>  reason;
+    bit<8>  zero;
+    bit<16> ingress;
+    bit<32> timestamp;
+    bit<16> rule;
+    bit<16> backend;
+    bit<32> flow_hash;
+    bit<32> flow;
+    bit<16> length;
+    bit<16> captured;
+}
+
+struct headers_t {
+    inject_t       inject;
+    punt_t         punt;
+    ethernet_t     ethernet;
+    vlan_t         vlan;
+    arp_t          arp;
+    ipv4_t         ipv4;
+    ipv4_options_t ipv4_options;
+    ipv6_t         ipv6;
+    tcp_t          tcp;
+    udp_t          udp;
+    icmp_t         icmp;
+}
+
+// What kind of packet it is, as far as the stages differ.
+enum bit<3> Class {
+    OTHER        = 0,
+    TCP          = 1,
+    UDP          = 2,
+    ECHO_REQUEST = 3,
+    ICMP_ERROR   = 4,
+    NEIGHBOR     = 5
+}
+
+// What becomes of a packet. `reason` says why when it does not go on.
+enum bit<2> Fate {
+    GOES_ON = 0,
+    DROPPED = 1,
+    HELD    = 2
+}
+
+enum bit<2> Side {
+    NONE        = 0,
+    SOURCE      = 1,
+    DESTINATION = 2
+}
+
+// An instance, as `instance` has it.
+struct instance_t {
+    bool     valid;
+    bit<32>  address_v4;
+    bit<128> address_v6;
+    bit<32>  public_v4;
+    bit<128> public_v6;
+    bit<2>   way_out_v4_tcp;
+    bit<2>   way_out_v4_udp;
+    bit<2>   way_out_v6_tcp;
+    bit<2>   way_out_v6_udp;
+    bit<16>  vport;
+    bit<1>   floating_ip;
+}
+
+// What `frontend` says: balance by the rule, or forward to the one backend.
+struct frontend_t {
+    bool    valid;
+    bool    is_port_forward;
+    bit<16> rule;
+    bit<16> backend;
+}
+
+// What `return_path` says.
+struct return_path_t {
+    bool     valid;
+    bit<128> address;
+    bit<16>  port;
+}
+
+// A port, as `port` has it.
+struct port_t {
+    bool    valid;
+    bool    is_vport;
+    bit<16> instance;
+    bit<5>  zone;
+    bit<48> own_mac;
+    bit<48> peer_mac_v4;
+    bit<48> peer_mac_v6;
+    bit<12> vlan;
+}
+
+struct metadata_t {
+    // The device, when the packet came.
+    bit<32> tick;
+    bool    driverless;
+
+    // From the parser: addresses as 128 bits, IPv4 mapped (RFC 4291 section 2.5.5.2).
+    Class    class;
+    bit<3>   protocol;
+    bit<8>   ip_protocol;
+    bool     is_v6;
+    bit<128> source;
+    bit<128> destination;
+    bit<16>  source_port;
+    bit<16>  destination_port;
+    bit<8>   tcp_flags;
+    // Bytes from the frame's start to the transport header, of the IP packet, of the frame.
+    bit<16>  l4;
+    bit<16>  ip_len;
+    @field_list(FieldList.COPY)
+    bit<16>  length;
+
+    // Where it comes from.
+    @field_list(FieldList.COPY)
+    bit<16>    ingress;
+    bit<5>     zone;
+    bool       from_instance;
+    instance_t instance;
+
+    // It came back from the driver; it went through the pipeline once already.
+    @field_list(FieldList.AGAIN)
+    bit<1> reprocess;
+    @field_list(FieldList.AGAIN)
+    bit<1> second_pass;
+    @field_list(FieldList.AGAIN)
+    bit<1> fence;
+    // It goes through the pipeline once more.
+    bool   again;
+
+    // What becomes of it.
+    Fate     fate;
+    bit<8>   reason;
+    Side     side;
+    bit<128> address;
+    bit<16>  port;
+    bool     new_port;
+    // The destination is public: to the uplink, unless it is ours.
+    bool     leaves;
+    bit<16>  egress;
+
+    // What the driver is told of it.
+    bool copy;
+    @field_list(FieldList.COPY)
+    bit<8>  punt;
+    @field_list(FieldList.COPY)
+    bit<16> rule;
+    @field_list(FieldList.COPY)
+    bit<16> backend;
+    @field_list(FieldList.COPY)
+    bit<32> flow;
+    @field_list(FieldList.COPY)
+    bit<16> captured;
+    @field_list(FieldList.COPY)
+    bit<32> timestamp;
+}
+
+// Whether the packet can have a flow.
+bool has_flow(in metadata_t meta) {
+    return meta.class == Class.TCP || meta.class == Class.UDP;
+}
+
+// Whether the packet opens a TCP connection: SYN without ACK.
+bool opens_tcp(in metadata_t meta) {
+    return meta.class == Class.TCP && (meta.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+action drop(inout metadata_t meta, bit<8> reason) {
+    meta.fate = Fate.DROPPED;
+    meta.reason = reason;
+}
+
+action hold(inout metadata_t meta, bit<8> reason) {
+    meta.fate = Fate.HELD;
+    meta.reason = reason;
+}
+
+// Drops a packet that nothing claims: `flows` is the reason for TCP and UDP.
+action drop_unclaimed(inout metadata_t meta, bit<8> flows) {
+    meta.fate = Fate.DROPPED;
+    meta.reason = has_flow(meta) ? flows : DROP_UNSUPPORTED_PROTOCOL;
+}

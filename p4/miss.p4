@@ -1,0 +1,84 @@
+// The packets of no known flow: which table claims them. All tables are asked first; then the
+// decision graph of ARCHITECTURE.md says which answer counts.
+
+control miss(in headers_t hdr, inout metadata_t meta) {
+    find_frontend() here;
+    find_frontend() at_uplink;
+    find_owner() owner_here;
+    find_owner() owner_at_uplink;
+    find_snat_block() snat;
+    find_return_path() reply;
+    find_instance() receiver;
+    balance_flow() balance;
+    one_to_one() deliver;
+    way_out() outbound;
+
+    apply {
+        frontend_t frontend;
+        frontend_t public_frontend = { ... };
+        owner_t owner;
+        owner_t public_owner = { ... };
+        bool is_snat_block;
+        return_path_t return_path = { ... };
+        instance_t instance = { ... };
+
+        here.apply(hdr, meta, meta.zone, frontend);
+        owner_here.apply(meta.zone, meta.destination, owner);
+        snat.apply(meta, is_snat_block);
+        if (owner.valid) {
+            receiver.apply(owner.instance, instance);
+        }
+        if (meta.zone != ZONE_UPLINK) {
+            if (!opens_tcp(meta)) {
+                reply.apply(hdr, meta, return_path);
+            }
+            owner_at_uplink.apply(ZONE_UPLINK, meta.destination, public_owner);
+            at_uplink.apply(hdr, meta, ZONE_UPLINK, public_frontend);
+        }
+
+        if (meta.class == Class.ICMP_ERROR) {
+            hold(meta, PUNT_ICMP_ERROR);
+        } else if (frontend.valid) {
+            balance.apply(hdr, meta, frontend);
+        } else if (meta.zone == ZONE_UPLINK) {
+            if (owner.valid) {
+                deliver.apply(instance, meta);
+            } else if (is_snat_block) {
+                hold(meta, PUNT_MIDFLOW);
+            } else {
+                drop_unclaimed(meta, DROP_NO_FRONTEND);
+            }
+        } else if (return_path.valid) {
+            // Between instances it may be a reply through an internal frontend or a connection of
+            // its own: the driver knows. Without it, it counts as a reply.
+            if (owner.valid && !meta.driverless) {
+                hold(meta, PUNT_MIDFLOW);
+            } else if (owner.valid && !instance.valid) {
+                drop(meta, DROP_BROKEN_REFERENCE);
+            } else {
+                meta.side = Side.SOURCE;
+                meta.address = return_path.address;
+                meta.port = return_path.port;
+                meta.new_port = return_path.port != 0;
+                meta.egress = instance.vport;
+                meta.leaves = !owner.valid;
+            }
+        } else if (owner.valid) {
+            // Between vports, as it is.
+            meta.egress = instance.vport;
+            if (!instance.valid) {
+                drop(meta, DROP_BROKEN_REFERENCE);
+            }
+        } else {
+            outbound.apply(hdr, meta);
+        }
+
+        // To the uplink, or, when the destination is ours, through the pipeline again (spec A-15).
+        if (meta.leaves) {
+            meta.egress = UPLINK_PORT;
+            if (public_owner.valid || is_snat_block || public_frontend.valid) {
+                meta.egress = EGRESS_RECIRCULATE;
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+// From bytes to headers and back. The parser extracts what is there and judges nothing: `check`
+// says what is wrong with a frame, in the order of firmware-api `packet::parse`.
+
+parser parse_frame(packet_in packet,
+                   out headers_t hdr,
+                   inout metadata_t meta,
+                   inout standard_metadata_t standard) {
+    state start {
+        transition select(standard.ingress_port, meta.fence) {
+            (CPU_PORT, _): record;
+            (_, 1): record;
+            default: ethernet;
+        }
+    }
+
+    state record {
+        packet.extract(hdr.inject);
+        transition select(hdr.inject.kind) {
+            KIND_REPROCESS: ethernet;
+            default: accept;
+        }
+    }
+
+    state ethernet {
+        packet.extract(hdr.ethernet);
+        transition select(hdr.ethernet.ethertype) {
+            ETHERTYPE_VLAN: vlan;
+            ETHERTYPE_IPV4: ipv4;
+            ETHERTYPE_IPV6: ipv6;
+            ETHERTYPE_ARP: arp;
+            default: accept;
+        }
+    }
+
+    state vlan {
+        packet.extract(hdr.vlan);
+        transition select(hdr.vlan.ethertype) {
+            ETHERTYPE_IPV4: ipv4;
+            ETHERTYPE_IPV6: ipv6;
+            ETHERTYPE_ARP: arp;
+            default: accept;
+        }
+    }
+
+    state arp {
+        packet.extract(hdr.arp);
+        transition accept;
+    }
+
+    state ipv4 {
+        packet.extract(hdr.ipv4);
+        transition select(hdr.ipv4.header_words) {
+            0 .. 4: accept;
+            5: ipv4_payload;
+            default: ipv4_options;
+        }
+    }
+
+    state ipv4_options {
+        packet.extract(hdr.ipv4_options, ((bit<32>) hdr.ipv4.header_words - 5) << 5);
+        transition ipv4_payload;
+    }
+
+    state ipv4_payload {
+        transition select(hdr.ipv4.protocol) {
+            IP_TCP: tcp;
+            IP_UDP: udp;
+            IP_ICMP: icmp;
+            default: accept;
+        }
+    }
+
+    state ipv6 {
+        packet.extract(hdr.ipv6);
+        transition select(hdr.ipv6.next_header) {
+            IP_TCP: tcp;
+            IP_UDP: udp;
+            IP_ICMPV6: icmp;
+            default: accept;
+        }
+    }
+
+    state tcp {
+        packet.extract(hdr.tcp);
+        transition accept;
+    }
+
+    state udp {
+        packet.extract(hdr.udp);
+        transition accept;
+    }
+
+    state icmp {
+        packet.extract(hdr.icmp);
+        transition accept;
+    }
+}
+
+control deparse_frame(packet_out packet, in headers_t hdr) {
+    apply {
+        packet.emit(hdr.inject);
+        packet.emit(hdr.punt);
+        packet.emit(hdr.ethernet);
+        packet.emit(hdr.vlan);
+        packet.emit(hdr.arp);
+        packet.emit(hdr.ipv4);
+        packet.emit(hdr.ipv4_options);
+        packet.emit(hdr.ipv6);
+        packet.emit(hdr.tcp);
+        packet.emit(hdr.udp);
+        packet.emit(hdr.icmp);
+    }
+}
