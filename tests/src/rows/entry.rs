@@ -43,12 +43,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry that stands in the words of a slot.
+    /// The entry that the compiler made; `None` when it does nothing (a port that is off).
+    pub fn of_static(entry: &Static) -> Option<Self> {
+        Some(Self::of_p4(entry.table(), &entry.to_p4()?))
+    }
+
+    /// The entry of a P4 program.
     ///
     /// # Panics
-    /// When it does nothing: words that are not valid, a port that is off.
-    pub fn of_words(table: TableId, slot: u32, words: &[u64]) -> Self {
-        let entry = P4Entry::of(table, slot, words).expect("a valid entry");
+    /// When it is another table's.
+    pub fn of_p4(table: TableId, entry: &P4Entry) -> Self {
         let actions = table.schema().actions;
         let action = actions.iter().position(|action| action == entry.action);
         Self {
@@ -57,25 +61,6 @@ impl Entry {
             action: action.expect("an action of the table"),
             parameters: entry.parameters.as_slice().to_vec(),
         }
-    }
-
-    /// The entry that the compiler made.
-    pub fn of_static(entry: &Static) -> Self {
-        let (slot, words) = match *entry {
-            Static::Port(port, config) => (port.into(), sealed(Port::new(config).to_words())),
-            Static::FrontendV4(key, to) => (0, sealed(FrontendV4::new(key, to).to_words())),
-            Static::FrontendV6(key, to) => (0, sealed(FrontendV6::new(key, to).to_words())),
-            Static::Rule(id, config) => (id.into(), Rule::new(config).to_words().to_vec()),
-            Static::Selector(slot, backend) => {
-                (slot, Selector::new(Some(backend)).to_words().to_vec())
-            }
-            Static::Backend(id, config) => (id.into(), sealed(Backend::new(config).to_words())),
-            Static::ReturnPathV4(key, to) => (0, sealed(ReturnPathV4::new(key, to).to_words())),
-            Static::ReturnPathV6(key, to) => (0, sealed(ReturnPathV6::new(key, to).to_words())),
-            Static::Instance(id, config) => (id.into(), sealed(Instance::new(config).to_words())),
-            Static::Address(key, id) => (0, sealed(Address::new(key, id).to_words())),
-        };
-        Self::of_words(entry.table(), slot, &words)
     }
 
     /// The slot of an index table's entry.

@@ -69,7 +69,11 @@ impl State {
     /// The entries that the compiler made.
     pub fn of(lowered: &Lowered) -> Self {
         let entries = STATIC_TABLES.map(|table| lowered.tables.entries(table));
-        entries.iter().flatten().map(Entry::of_static).collect()
+        entries
+            .iter()
+            .flatten()
+            .filter_map(Entry::of_static)
+            .collect()
     }
 
     /// Puts an entry where its keys are, over what was there.
