@@ -9,4 +9,5 @@ pub mod lab;
 pub mod oracle;
 pub mod rig;
 pub mod rows;
+pub mod switch;
 pub mod twin;
