@@ -49,7 +49,7 @@ control find_snat_block(in metadata_t meta, out bool found) {
 
     apply {
         found = false;
-        if (has_flow(meta)) {
+        if (has_ports(meta)) {
             snat_block.apply();
         }
     }

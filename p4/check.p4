@@ -108,6 +108,10 @@ control check(in headers_t hdr, inout metadata_t meta) {
                     drop(meta, DROP_TRUNCATED);
                 } else if (kind == 8) {
                     meta.class = Class.ECHO_REQUEST;
+                    meta.source_port = hdr.icmp.identifier;
+                } else if (kind == 0) {
+                    meta.class = Class.ECHO_REPLY;
+                    meta.destination_port = hdr.icmp.identifier;
                 } else if (kind == 3 || kind == 11 || kind == 12) {
                     meta.class = Class.ICMP_ERROR;
                 }
@@ -118,6 +122,10 @@ control check(in headers_t hdr, inout metadata_t meta) {
                     drop(meta, DROP_TRUNCATED);
                 } else if (kind == 128) {
                     meta.class = Class.ECHO_REQUEST;
+                    meta.source_port = hdr.icmp.identifier;
+                } else if (kind == 129) {
+                    meta.class = Class.ECHO_REPLY;
+                    meta.destination_port = hdr.icmp.identifier;
                 } else if (kind >= 1 && kind <= 4) {
                     meta.class = Class.ICMP_ERROR;
                 } else if (kind >= 133 && kind <= 137) {

@@ -1,20 +1,22 @@
 // `frontend`: is the destination a frontend? The one of the port, or else the HA-ports frontend of
 // the address (spec L-HA-02). Then a new flow is balanced by the rule's hash, or forwarded to the
-// one backend of an inbound NAT rule.
+// one backend of an inbound NAT rule, or an echo request is answered by the driver.
 
 control match_frontend(in headers_t hdr, in metadata_t meta, in bit<5> zone, in bit<16> port,
                        inout frontend_t found) {
     action balance(bit<16> rule) {
-        found.valid = true;
-        found.is_port_forward = false;
+        found.does = FrontendAction.BALANCE;
         found.rule = rule;
     }
 
     action port_forward(bit<16> rule, bit<16> backend) {
-        found.valid = true;
-        found.is_port_forward = true;
+        found.does = FrontendAction.PORT_FORWARD;
         found.rule = rule;
         found.backend = backend;
+    }
+
+    action answer_echo() {
+        found.does = FrontendAction.ANSWER_ECHO;
     }
 
     table frontend_v4 {
@@ -24,7 +26,7 @@ control match_frontend(in headers_t hdr, in metadata_t meta, in bit<5> zone, in 
             hdr.ipv4.destination: exact @name("destination");
             port:                 exact @name("port");
         }
-        actions = { balance; port_forward; NoAction; }
+        actions = { balance; port_forward; answer_echo; NoAction; }
         default_action = NoAction;
         size = FRONTEND_V4_SIZE;
     }
@@ -36,7 +38,7 @@ control match_frontend(in headers_t hdr, in metadata_t meta, in bit<5> zone, in 
             hdr.ipv6.destination: exact @name("destination");
             port:                 exact @name("port");
         }
-        actions = { balance; port_forward; NoAction; }
+        actions = { balance; port_forward; answer_echo; NoAction; }
         default_action = NoAction;
         size = FRONTEND_V6_SIZE;
     }
@@ -59,7 +61,7 @@ control find_frontend(in headers_t hdr, in metadata_t meta, in bit<5> zone,
         found = { ... };
         if (has_flow(meta)) {
             exactly.apply(hdr, meta, zone, meta.destination_port, found);
-            if (!found.valid) {
+            if (found.does == FrontendAction.NONE) {
                 any_port.apply(hdr, meta, zone, 0, found);
             }
         }
@@ -108,6 +110,11 @@ control select_backend(in headers_t hdr, inout metadata_t meta, inout frontend_t
         } else if (slots == 0) {
             drop(meta, DROP_NO_BACKEND);
         } else {
+            // An echo has no ports here: its identifier does not decide.
+            bit<32> ports = 0;
+            if (has_ports(meta)) {
+                ports = meta.source_port ++ meta.destination_port;
+            }
             if (meta.is_v6) {
                 if (tuple_of == HASH_TWO_TUPLE) {
                     hash(slot, HashAlgorithm.crc32, base,
@@ -118,7 +125,7 @@ control select_backend(in headers_t hdr, inout metadata_t meta, inout frontend_t
                 } else {
                     hash(slot, HashAlgorithm.crc32, base,
                          { hdr.ipv6.source, hdr.ipv6.destination, meta.ip_protocol,
-                           meta.source_port, meta.destination_port }, slots);
+                           ports }, slots);
                 }
             } else {
                 if (tuple_of == HASH_TWO_TUPLE) {
@@ -130,7 +137,7 @@ control select_backend(in headers_t hdr, inout metadata_t meta, inout frontend_t
                 } else {
                     hash(slot, HashAlgorithm.crc32, base,
                          { hdr.ipv4.source, hdr.ipv4.destination, meta.ip_protocol,
-                           meta.source_port, meta.destination_port }, slots);
+                           ports }, slots);
                 }
             }
             if (slot >= SELECTOR_SIZE) {
@@ -171,8 +178,14 @@ control balance_flow(in headers_t hdr, inout metadata_t meta, inout frontend_t f
     apply {
         if (meta.class == Class.TCP && !opens_tcp(meta) && !meta.driverless) {
             hold(meta, PUNT_MIDFLOW);
-        } else if (!frontend.is_port_forward) {
+        } else if (frontend.does == FrontendAction.BALANCE) {
             by_hash.apply(hdr, meta, frontend);
+        } else if (frontend.does == FrontendAction.ANSWER_ECHO) {
+            if (meta.class == Class.ECHO_REQUEST) {
+                hold(meta, PUNT_ECHO);
+            } else {
+                drop_unclaimed(meta, DROP_NO_FRONTEND);
+            }
         }
         if (meta.fate == Fate.GOES_ON) {
             backend.apply();

@@ -71,7 +71,9 @@ header icmp_t {
     bit<8>  kind;
     bit<8>  code;
     bit<16> checksum;
-    bit<32> rest;
+    // Of echo requests and replies.
+    bit<16> identifier;
+    bit<16> sequence;
 }
 
 // A record from the driver on the CPU port: firmware-api `inject`, or `schema::FENCE`. The ring's
@@ -120,8 +122,9 @@ enum bit<3> Class {
     TCP          = 1,
     UDP          = 2,
     ECHO_REQUEST = 3,
-    ICMP_ERROR   = 4,
-    NEIGHBOR     = 5
+    ECHO_REPLY   = 4,
+    ICMP_ERROR   = 5,
+    NEIGHBOR     = 6
 }
 
 // What becomes of a packet. `reason` says why when it does not go on.
@@ -152,10 +155,16 @@ struct instance_t {
     bit<1>   floating_ip;
 }
 
-// What `frontend` says: balance by the rule, or forward to the one backend.
+enum bit<2> FrontendAction {
+    NONE         = 0,
+    BALANCE      = 1,
+    PORT_FORWARD = 2,
+    ANSWER_ECHO  = 3
+}
+
+// What `frontend` says.
 struct frontend_t {
-    bool    valid;
-    bool    is_port_forward;
+    FrontendAction does;
     bit<16> rule;
     bit<16> backend;
 }
@@ -244,14 +253,24 @@ struct metadata_t {
     bit<32> timestamp;
 }
 
-// Whether the packet can have a flow.
-bool has_flow(in metadata_t meta) {
+bool has_ports(in metadata_t meta) {
     return meta.class == Class.TCP || meta.class == Class.UDP;
+}
+
+// Whether the packet can be of a flow: TCP, UDP, or an echo, whose identifier is the port of the
+// side that asks (RFC 5508 section 3.1).
+bool has_flow(in metadata_t meta) {
+    return has_ports(meta) || meta.class == Class.ECHO_REQUEST || meta.class == Class.ECHO_REPLY;
 }
 
 // Whether the packet opens a TCP connection: SYN without ACK.
 bool opens_tcp(in metadata_t meta) {
     return meta.class == Class.TCP && (meta.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+// Whether the packet can be no reply.
+bool is_request(in metadata_t meta) {
+    return opens_tcp(meta) || meta.class == Class.ECHO_REQUEST;
 }
 
 action drop(inout metadata_t meta, bit<8> reason) {
@@ -267,5 +286,5 @@ action hold(inout metadata_t meta, bit<8> reason) {
 // Drops a packet that nothing claims: `flows` is the reason for TCP and UDP.
 action drop_unclaimed(inout metadata_t meta, bit<8> flows) {
     meta.fate = Fate.DROPPED;
-    meta.reason = has_flow(meta) ? flows : DROP_UNSUPPORTED_PROTOCOL;
+    meta.reason = has_ports(meta) ? flows : DROP_UNSUPPORTED_PROTOCOL;
 }

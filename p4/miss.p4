@@ -29,7 +29,7 @@ control miss(in headers_t hdr, inout metadata_t meta) {
             receiver.apply(owner.instance, instance);
         }
         if (meta.zone != ZONE_UPLINK) {
-            if (!opens_tcp(meta)) {
+            if (!is_request(meta)) {
                 reply.apply(hdr, meta, return_path);
             }
             owner_at_uplink.apply(ZONE_UPLINK, meta.destination, public_owner);
@@ -38,7 +38,7 @@ control miss(in headers_t hdr, inout metadata_t meta) {
 
         if (meta.class == Class.ICMP_ERROR) {
             hold(meta, PUNT_ICMP_ERROR);
-        } else if (frontend.valid) {
+        } else if (frontend.does != FrontendAction.NONE) {
             balance.apply(hdr, meta, frontend);
         } else if (meta.zone == ZONE_UPLINK) {
             if (owner.valid) {
@@ -76,7 +76,7 @@ control miss(in headers_t hdr, inout metadata_t meta) {
         // To the uplink, or, when the destination is ours, through the pipeline again (spec A-15).
         if (meta.leaves) {
             meta.egress = UPLINK_PORT;
-            if (public_owner.valid || is_snat_block || public_frontend.valid) {
+            if (public_owner.valid || is_snat_block || public_frontend.does != FrontendAction.NONE) {
                 meta.egress = EGRESS_RECIRCULATE;
             }
         }

@@ -233,14 +233,10 @@ fn frontend_fields<A: Into<IpAddr> + Copy>(
     action: FrontendAction,
     names: &Names,
 ) -> Fields {
-    let backend = match action {
-        FrontendAction::Balance(_) => Value::Null,
-        FrontendAction::PortForward(backend, _) => json!(names.backend(backend)),
-    };
-    let kind = if backend.is_null() {
-        "balance"
-    } else {
-        "port_forward"
+    let (kind, backend) = match action {
+        FrontendAction::Balance(_) => ("balance", Value::Null),
+        FrontendAction::PortForward(backend, _) => ("port_forward", json!(names.backend(backend))),
+        FrontendAction::AnswerEcho => ("answer_echo", Value::Null),
     };
     vec![
         ("zone", json!(zone(key.zone))),
@@ -248,7 +244,7 @@ fn frontend_fields<A: Into<IpAddr> + Copy>(
         ("protocol", json!(protocol(key.protocol))),
         ("port", port_or_any(key.port)),
         ("action", json!(kind)),
-        ("rule", json!(names.rule(action.rule()))),
+        ("rule", json!(action.rule().map(|rule| names.rule(rule)))),
         ("backend", backend),
     ]
 }

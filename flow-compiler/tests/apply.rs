@@ -206,7 +206,11 @@ fn assert_references(tables: &Tables) {
         .values()
         .chain(tables.frontend_v6.values());
     for action in frontends {
-        assert!(tables.rule.contains_key(&action.rule()));
+        assert!(
+            action
+                .rule()
+                .is_none_or(|rule| tables.rule.contains_key(&rule))
+        );
         if let FrontendAction::PortForward(backend, _) = action {
             assert!(tables.backend.contains_key(backend));
         }

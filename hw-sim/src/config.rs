@@ -27,7 +27,7 @@ pub struct CardConfig {
     pub rules: u32,
     /// Entries of `selector`.
     pub selector: u32,
-    /// Entries of `backend`, at most 65,535.
+    /// Entries of `backend`, at most 65,534.
     pub backends: u32,
     /// Entries of `instance`, at most 65,536.
     pub instances: u32,
@@ -47,7 +47,7 @@ impl Default for CardConfig {
             frontends: 16_384,
             rules: 16_384,
             selector: 1 << 20,
-            backends: 65_535,
+            backends: 65_534,
             instances: 4_096,
             snat_blocks: 262_144,
             ring_memory: 64 << 20,
@@ -96,7 +96,7 @@ impl CardConfig {
         check("frontends", self.frontends.into(), 1, 1 << 24)?;
         check("rules", self.rules.into(), 1, 1 << 16)?;
         check("selector slots", self.selector.into(), 1, 1 << 24)?;
-        check("backends", self.backends.into(), 1, (1 << 16) - 1)?;
+        check("backends", self.backends.into(), 1, (1 << 16) - 2)?;
         check("instances", self.instances.into(), 1, 1 << 16)?;
         check("SNAT blocks", self.snat_blocks.into(), 1, 1 << 24)?;
         check("bytes of ring memory", self.ring_memory & !7, 4096, 1 << 40)?;

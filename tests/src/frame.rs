@@ -30,7 +30,8 @@ pub mod flags {
     pub const RA: u8 = 0x14;
 }
 
-/// A TCP segment, UDP datagram or ICMP echo request.
+/// A TCP segment, a UDP datagram, or an ICMP echo: a request whose identifier is the source port, or
+/// a reply whose identifier is the destination port while the source port is 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// TCP, UDP or ICMP.
@@ -67,6 +68,14 @@ impl Segment {
     pub fn udp(source: &str, destination: &str) -> Self {
         Self {
             protocol: Protocol::Udp,
+            ..Self::tcp(source, destination, 0)
+        }
+    }
+
+    /// An ICMP echo request; the source's port is its identifier.
+    pub fn echo(source: &str, destination: &str) -> Self {
+        Self {
+            protocol: Protocol::Icmp,
             ..Self::tcp(source, destination, 0)
         }
     }
@@ -200,13 +209,16 @@ impl Segment {
     fn echo_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; 8 + self.payload.len()];
         bytes[8..].copy_from_slice(&self.payload);
+        let is_reply = self.source.1 == 0 && self.destination.1 != 0;
+        let identifier = self.source.1 | self.destination.1;
+        bytes[4..6].copy_from_slice(&identifier.to_be_bytes());
         if let (IpAddr::V6(a), IpAddr::V6(b)) = (self.source.0, self.destination.0) {
-            bytes[0] = 128;
+            bytes[0] = if is_reply { 129 } else { 128 };
             let view = icmpv6::Icmpv6Packet::new(&bytes).expect("room");
             let checksum = icmpv6::checksum(&view, &a, &b);
             bytes[2..4].copy_from_slice(&checksum.to_be_bytes());
         } else {
-            bytes[0] = 8;
+            bytes[0] = if is_reply { 0 } else { 8 };
             let view = icmp::IcmpPacket::new(&bytes).expect("room");
             let checksum = icmp::checksum(&view);
             bytes[2..4].copy_from_slice(&checksum.to_be_bytes());

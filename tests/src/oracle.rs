@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use firmware_api::{DropReason, Family, PortId, Protocol, PuntReason};
 use flow_compiler::ir::{
-    FrontendIndex, Instance, Ir, LoadBalancer, LoadBalancingRule, NatRule, Outbound, Transport,
-    family_of,
+    FrontendIndex, Instance, Ir, LoadBalancer, LoadBalancingRule, NatRule, Outbound, Profile, Sku,
+    Transport, family_of,
 };
 
 /// A packet, as far as the rules look at it.
@@ -24,7 +24,7 @@ pub struct Packet {
     pub source_port: u16,
     /// Destination port; 0 for ICMP.
     pub destination_port: u16,
-    /// SYN without ACK.
+    /// TCP: SYN without ACK.
     pub opens: bool,
     /// An ICMP error, which quotes a packet.
     pub is_error: bool,
@@ -85,6 +85,9 @@ pub fn fate(ir: &Ir, packet: &Packet) -> Fate {
 }
 
 fn from_uplink(ir: &Ir, packet: &Packet) -> Fate {
+    if is_answered(ir, packet) {
+        return Fate::Held(PuntReason::Echo);
+    }
     if let Some(listener) = listener(ir, packet, false) {
         return through(ir, packet, listener);
     }
@@ -114,9 +117,8 @@ fn from_instance(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
         .instances
         .iter()
         .find(|i| i.addresses.contains(&packet.destination));
-    if !packet.opens
-        && let Some(frontend) = answers_for(ir, packet)
-    {
+    let is_request = packet.opens || packet.protocol == Protocol::Icmp;
+    if !is_request && let Some(frontend) = answers_for(ir, packet) {
         return match local {
             Some(_) => Fate::Held(PuntReason::Midflow),
             None => to_public(ir, packet, frontend),
@@ -164,6 +166,7 @@ fn to_public(ir: &Ir, packet: &Packet, source: (IpAddr, u16)) -> Fate {
         .instances
         .iter()
         .any(|i| i.public_addresses.contains(&packet.destination))
+        || is_answered(ir, &again)
         || listener(ir, &again, false).is_some();
     if ours {
         return from_uplink(ir, &again);
@@ -223,6 +226,19 @@ fn serves_floating(ir: &Ir, instance: &Instance) -> bool {
     })
 }
 
+/// Whether it pings a frontend that answers: a public Standard one that has a rule, if the profile
+/// says so.
+fn is_answered(ir: &Ir, packet: &Packet) -> bool {
+    let answers = |balancer: &LoadBalancer| {
+        let pinged =
+            |rule: &LoadBalancingRule| balancer.frontend(rule.frontend) == packet.destination;
+        balancer.sku == Sku::Standard && !balancer.internal && balancer.rules.iter().any(pinged)
+    };
+    packet.protocol == Protocol::Icmp
+        && ir.profile == Profile::Current
+        && ir.load_balancers.iter().any(answers)
+}
+
 fn has_protocol(transport: Transport, packet: &Packet) -> bool {
     transport.protocols().contains(&packet.protocol)
 }
@@ -253,8 +269,9 @@ fn listener<'a>(ir: &'a Ir, packet: &Packet, internal: bool) -> Option<Listener<
         .find_map(|balancer| {
             let mut rules = balancer.rules.iter().filter(|r| r.is_ha_ports());
             let rule = rules.find(|rule| {
+                // Every protocol that may be balanced, and ICMP (L-HA-09).
                 balancer.frontend(rule.frontend) == packet.destination
-                    && has_protocol(rule.transport, packet)
+                    && packet.protocol != Protocol::None
             })?;
             Some(Listener::Balance(balancer, rule))
         })
@@ -336,7 +353,8 @@ fn claims(ir: &Ir, packet: &Packet, ha: bool) -> Vec<(IpAddr, u16)> {
         let mut claim = |listener, frontend, transport, backend_port, frontend_port| {
             let address = balancer.frontend(frontend);
             let port_fits = ha || backend_port == packet.source_port;
-            if family_of(address) != family || !has_protocol(transport, packet) || !port_fits {
+            let protocol_fits = ha || has_protocol(transport, packet);
+            if family_of(address) != family || !protocol_fits || !port_fits {
                 return;
             }
             let claims = targets(ir, listener, family)

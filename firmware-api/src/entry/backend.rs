@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use super::{entry_words, tag};
 use crate::{PortId, Protocol, Zone, mapped, unmapped};
 
-/// Index of a backend, 0..=65534.
+/// Index of a backend, 0..=65533.
 pub type BackendId = u16;
 
 /// The facts of a backend.

@@ -1,6 +1,7 @@
 //! `frontend_v4`, `frontend_v6`: exact match on zone, destination, protocol and destination port;
 //! port 0 is an HA-ports frontend and is looked up second (spec L-HA-02). The action balances by a
-//! rule or forwards to the one backend of an inbound NAT rule.
+//! rule, forwards to the one backend of an inbound NAT rule, or has the driver answer pings: that is
+//! for protocol ICMP, whose only port is 0.
 //!
 //! ```text
 //! FrontendV4, 32 bytes             FrontendV6, 32 bytes
@@ -10,7 +11,7 @@
 //! 16  zero (8)
 //! 24  CRC  26 rule  28 target  30 tag
 //!
-//! target   0 = balance; n + 1 = port_forward to backend n
+//! target   0 = balance; n + 1 = port_forward to backend n; 0xffff = answer_echo
 //! ```
 //! The whole action is in the control word, so it changes in one write.
 
@@ -29,9 +30,9 @@ pub struct FrontendKey<A> {
     pub zone: Zone,
     /// The frontend's address.
     pub destination: A,
-    /// TCP or UDP.
+    /// TCP, UDP or ICMP.
     pub protocol: Protocol,
-    /// The frontend port; 0 = any (HA ports).
+    /// The frontend port; 0 = any (HA ports), and the only one of ICMP.
     pub port: u16,
 }
 
@@ -42,13 +43,18 @@ pub enum FrontendAction {
     Balance(RuleId),
     /// Forward to the one backend of an inbound NAT rule (NATR-01).
     PortForward(BackendId, RuleId),
+    /// Have the driver answer echo requests (L-ICMP-01).
+    AnswerEcho,
 }
 
+const ANSWER_ECHO: u16 = u16::MAX;
+
 impl FrontendAction {
-    /// The rule either way.
-    pub const fn rule(self) -> RuleId {
+    /// The rule, where there is one.
+    pub const fn rule(self) -> Option<RuleId> {
         match self {
-            Self::Balance(rule) | Self::PortForward(_, rule) => rule,
+            Self::Balance(rule) | Self::PortForward(_, rule) => Some(rule),
+            Self::AnswerEcho => None,
         }
     }
 
@@ -56,12 +62,14 @@ impl FrontendAction {
         match self {
             Self::Balance(rule) => (rule, 0),
             Self::PortForward(backend, rule) => (rule, backend + 1),
+            Self::AnswerEcho => (0, ANSWER_ECHO),
         }
     }
 
     const fn from_fields(rule: RuleId, target: u16) -> Self {
         match target {
             0 => Self::Balance(rule),
+            ANSWER_ECHO => Self::AnswerEcho,
             n => Self::PortForward(n - 1, rule),
         }
     }

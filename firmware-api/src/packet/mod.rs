@@ -24,6 +24,8 @@ pub enum Class {
     Udp,
     /// An ICMP echo request.
     EchoRequest,
+    /// An ICMP echo reply.
+    EchoReply,
     /// An ICMP error message, which quotes a packet.
     IcmpError,
     /// ARP, or IPv6 neighbour discovery.
@@ -51,9 +53,9 @@ pub struct Headers {
     pub l4: u16,
     /// Offset behind the IP packet; a frame may be padded beyond it.
     pub end: u16,
-    /// TCP and UDP source port.
+    /// TCP and UDP source port; the identifier of an echo request.
     pub source_port: u16,
-    /// TCP and UDP destination port.
+    /// TCP and UDP destination port; the identifier of an echo reply.
     pub destination_port: u16,
     /// TCP flags, 0 otherwise.
     pub tcp_flags: u8,
@@ -82,6 +84,35 @@ impl Headers {
     /// Bytes of transport header and payload.
     pub const fn transport_len(&self) -> usize {
         (self.end - self.l4) as usize
+    }
+
+    /// Whether it has ports: TCP or UDP.
+    #[inline]
+    pub const fn has_ports(&self) -> bool {
+        matches!(self.class, Class::Tcp | Class::Udp)
+    }
+
+    /// Whether it can be of a flow: TCP, UDP, or an echo, whose identifier is the port of the side
+    /// that asks (RFC 5508 §3.1).
+    #[inline]
+    pub const fn has_flow(&self) -> bool {
+        self.has_ports() || matches!(self.class, Class::EchoRequest | Class::EchoReply)
+    }
+
+    /// Whether it can be no reply: it opens a TCP connection or asks for an echo.
+    pub const fn is_request(&self) -> bool {
+        self.is_tcp_open() || matches!(self.class, Class::EchoRequest)
+    }
+
+    /// Source and destination port as the header has them; 0 without ports.
+    #[inline]
+    pub const fn port_octets(&self) -> [u8; 4] {
+        if !self.has_ports() {
+            return [0; 4];
+        }
+        let [a, b] = self.source_port.to_be_bytes();
+        let [c, d] = self.destination_port.to_be_bytes();
+        [a, b, c, d]
     }
 
     /// Whether the packet opens a TCP connection: SYN without ACK.
@@ -297,10 +328,17 @@ fn parse_icmp(segment: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
     headers.protocol = Protocol::Icmp;
     headers.class = match (headers.family, icmp.kind) {
         (Family::V4, 8) | (Family::V6, 128) => Class::EchoRequest,
+        (Family::V4, 0) | (Family::V6, 129) => Class::EchoReply,
         (Family::V4, 3 | 11 | 12) | (Family::V6, 1..=4) => Class::IcmpError,
         (Family::V6, 133..=137) => Class::Neighbor,
         _ => Class::Other,
     };
+    let identifier = u16::from_be_bytes([icmp.rest[0], icmp.rest[1]]);
+    match headers.class {
+        Class::EchoRequest => headers.source_port = identifier,
+        Class::EchoReply => headers.destination_port = identifier,
+        _ => {}
+    }
     Ok(())
 }
 

@@ -13,37 +13,44 @@ use super::walk::{ASK_THE_DRIVER, Walk, endpoint};
 
 impl Walk<'_> {
     pub(super) fn frontend(&mut self, zone: Zone) -> Option<Verdict> {
-        if !self.packet.has_ports() {
+        if !self.packet.has_flow() {
             return None;
         }
         let key = self.destination_key(zone);
         let Some((action, is_ha)) = search::frontend(self.tables, key) else {
             let packet = self.packet;
-            let text = format!(
-                "no frontend at {}",
-                endpoint(packet.destination, packet.destination_port)
-            );
+            let text = if packet.has_ports() {
+                let at = endpoint(packet.destination, packet.destination_port);
+                format!("no frontend at {at}")
+            } else {
+                format!("no frontend at {} takes pings", packet.destination)
+            };
             self.miss(Stage::Frontend, text);
             return None;
         };
         let frontend = self.names.frontends.get(&key.address);
         let frontend = frontend.cloned().unwrap_or_else(|| key.address.to_string());
+        let Some(rule) = action.rule() else {
+            let text = format!("frontend {frontend}: the driver answers pings");
+            self.hit(Stage::Frontend, text);
+            return Some(Verdict::Punt(PuntReason::Echo));
+        };
         let ports = if is_ha { ", every port" } else { "" };
-        let rule = self.names.rule(action.rule());
+        let id = rule;
+        let rule = self.names.rule(rule);
         self.hit(
             Stage::Frontend,
             format!("frontend {frontend}{ports}: rule {rule}"),
         );
-        Some(self.balance(action))
+        Some(self.balance(action, id))
     }
 
-    fn balance(&mut self, action: FrontendAction) -> Verdict {
+    fn balance(&mut self, action: FrontendAction, id: RuleId) -> Verdict {
         if self.packet.is_midflow() {
             let text = format!("TCP without SYN: {ASK_THE_DRIVER}");
             self.miss(Stage::Balance, text);
             return Verdict::Punt(PuntReason::Midflow);
         }
-        let id = action.rule();
         let Some(rule) = self
             .tables
             .rule
@@ -59,7 +66,7 @@ impl Walk<'_> {
                 self.hit(Stage::Balance, format!("inbound NAT to {name}"));
                 Some(backend)
             }
-            FrontendAction::Balance(_) => self.select(&rule),
+            FrontendAction::Balance(_) | FrontendAction::AnswerEcho => self.select(&rule),
         };
         match backend {
             Some(backend) => self.translate_to(id, backend),

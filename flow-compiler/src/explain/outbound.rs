@@ -35,7 +35,7 @@ impl Walk<'_> {
 
     /// The reply of a backend, unless it opens a connection of its own.
     fn reply(&mut self) -> Option<Verdict> {
-        if !self.packet.has_ports() || self.packet.is_tcp_open() {
+        if !self.packet.has_flow() || self.packet.is_request() {
             return None;
         }
         let source = endpoint(self.packet.source, self.packet.source_port);
@@ -71,7 +71,8 @@ impl Walk<'_> {
             protocol: self.packet.protocol(),
             port: self.packet.source_port,
         };
-        search::return_path(self.tables, key).map(|(endpoint, _)| endpoint)
+        let found = || search::return_path(self.tables, key).map(|(endpoint, _)| endpoint);
+        self.packet.has_flow().then(found).flatten()
     }
 
     fn way_out(&mut self, instance: &InstanceConfig) -> Verdict {

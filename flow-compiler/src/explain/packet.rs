@@ -47,7 +47,7 @@ pub enum Shape {
     },
     /// A UDP datagram.
     Udp,
-    /// An ICMP message that is no error.
+    /// An ICMP echo request.
     Echo,
     /// An ICMP error.
     IcmpError,
@@ -89,6 +89,16 @@ impl Packet {
     /// Whether it has ports.
     pub const fn has_ports(&self) -> bool {
         matches!(self.shape, Shape::Tcp { .. } | Shape::Udp)
+    }
+
+    /// Whether it can be of a flow: TCP, UDP or an echo.
+    pub const fn has_flow(&self) -> bool {
+        self.has_ports() || matches!(self.shape, Shape::Echo)
+    }
+
+    /// Whether it can be no reply.
+    pub const fn is_request(&self) -> bool {
+        self.is_tcp_open() || matches!(self.shape, Shape::Echo)
     }
 
     /// Whether it opens a TCP connection: SYN without ACK.

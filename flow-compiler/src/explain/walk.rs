@@ -106,7 +106,7 @@ impl Walk<'_> {
     }
 
     fn lookup(&mut self, zone: Zone, instance: Option<&InstanceConfig>) -> Verdict {
-        if self.packet.has_ports() {
+        if self.packet.has_flow() {
             self.miss(
                 Stage::FlowLookup,
                 "flows are known to the running driver only; taken as a miss",
@@ -179,7 +179,7 @@ impl Walk<'_> {
     fn is_ours(&self) -> bool {
         let key = self.destination_key(Zone::UPLINK);
         search::address(self.tables, Zone::UPLINK, key.address).is_some()
-            || (self.packet.has_ports() && search::frontend(self.tables, key).is_some())
+            || (self.packet.has_flow() && search::frontend(self.tables, key).is_some())
     }
 
     pub(super) fn destination_key(&self, zone: Zone) -> Key {

@@ -31,7 +31,7 @@ use crate::maglev::Identity;
 pub struct Limits {
     /// Of `rule`, at most 65535.
     pub rules: u32,
-    /// Of `backend`, at most 65535.
+    /// Of `backend`, at most 65534.
     pub backends: u32,
     /// Of `instance`, at most 65535.
     pub instances: u32,
@@ -44,7 +44,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             rules: 65_535,
-            backends: 65_535,
+            backends: 65_534,
             instances: 65_535,
             selector_slots: MAX_SELECTOR_BASE + 1,
         }
@@ -103,7 +103,7 @@ impl Ids {
         use firmware_api::TableId;
         Self {
             rules: IdSpace::new(TableId::Rule, limits.rules.min(65_535)),
-            backends: IdSpace::new(TableId::Backend, limits.backends.min(65_535)),
+            backends: IdSpace::new(TableId::Backend, limits.backends.min(65_534)),
             instances: IdSpace::new(TableId::Instance, limits.instances.min(65_535)),
             regions: Regions::new(limits.selector_slots.min(MAX_SELECTOR_BASE + 1)),
             selections: std::collections::BTreeMap::new(),

@@ -153,6 +153,12 @@ impl LoadBalancer {
         }
     }
 
+    /// Whether its frontends answer pings where the profile has them do so: public, Standard
+    /// (L-ICMP-01, L-ICMP-04).
+    pub fn answers_pings(&self) -> bool {
+        !self.internal && self.sku == Sku::Standard
+    }
+
     /// The address of a frontend.
     pub fn frontend(&self, index: FrontendIndex) -> IpAddr {
         self.frontends[index.0].address

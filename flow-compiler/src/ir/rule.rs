@@ -81,6 +81,15 @@ impl LoadBalancingRule {
     pub fn is_ha_ports(&self) -> bool {
         self.transport == Transport::All
     }
+
+    /// The protocols that lookups find it under: with HA ports also ICMP (L-HA-09, A-18).
+    pub fn protocols(&self) -> &'static [Protocol] {
+        if self.is_ha_ports() {
+            &[Protocol::Tcp, Protocol::Udp, Protocol::Icmp]
+        } else {
+            self.transport.protocols()
+        }
+    }
 }
 
 /// Ports from the first to the last, both included.

@@ -29,6 +29,7 @@ impl Lowering<'_> {
             for (position, rule) in balancer.rules.iter().enumerate() {
                 let reference = RuleRef::LoadBalancing(index, position);
                 self.add_rule(index, balancer, rule, reference)?;
+                self.add_ping(balancer, rule);
             }
             for (position, rule) in balancer.nat_rules.iter().enumerate() {
                 let reference = RuleRef::InboundNat(index, position);
@@ -65,11 +66,20 @@ impl Lowering<'_> {
             reset: rule.tcp_reset,
         };
         self.lowered.tables.rule.insert(id, config);
-        for protocol in rule.transport.protocols() {
+        for protocol in rule.protocols() {
             let action = FrontendAction::Balance(id);
             self.add_frontend(balancer.zone(), listening, *protocol, action);
         }
         Ok(())
+    }
+
+    /// Public Standard frontends that have rules answer pings, if the profile says so.
+    fn add_ping(&mut self, balancer: &LoadBalancer, rule: &LoadBalancingRule) {
+        if self.ir.settings.frontend_ping && balancer.answers_pings() {
+            let listening = (balancer.frontend(rule.frontend), 0);
+            let action = FrontendAction::AnswerEcho;
+            self.add_frontend(balancer.zone(), listening, Protocol::Icmp, action);
+        }
     }
 
     fn add_nat_rule(
@@ -124,7 +134,7 @@ impl Lowering<'_> {
             };
             let backend = self.backend_id(instance, address, rule.backend_port)?;
             backends.insert(identity(&self.ir.instance(instance).name), backend);
-            for protocol in rule.transport.protocols() {
+            for protocol in rule.protocols() {
                 let listening = (frontend, rule.frontend_port);
                 self.return_paths
                     .claim((address, rule.backend_port), *protocol, listening);

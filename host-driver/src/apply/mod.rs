@@ -254,9 +254,9 @@ impl<M: Memory> Engine<M> {
                 .active
                 .rule(rule)
                 .is_some_and(|r| r.connection_tracking);
-            let udp_leaves = conn.protocol == firmware_api::Protocol::Udp && !tracked;
-            leavers.contains(&(rule, backend)) && udp_leaves
-                || conn.protocol == firmware_api::Protocol::Tcp && dead_rules.contains(&rule)
+            let is_tcp = conn.protocol == firmware_api::Protocol::Tcp;
+            leavers.contains(&(rule, backend)) && !is_tcp && !tracked
+                || is_tcp && dead_rules.contains(&rule)
         })
     }
 

@@ -11,6 +11,7 @@ use flow_compiler::names::{RuleName, RuleRef};
 use super::outbound;
 use crate::engine::{Engine, RuleFacts};
 use crate::link::{self, LinkConfig, Vport};
+use crate::miss;
 
 impl<M: Memory> Engine<M> {
     /// Makes the facts of a configuration those in force.
@@ -41,6 +42,7 @@ impl<M: Memory> Engine<M> {
             .map(|i| (i.mac.octets(), i.vport))
             .collect();
         active.ours = public_addresses(ir).collect();
+        active.pings = miss::answers(ir, lowered);
     }
 
     fn rule_facts(&self, ir: &Ir, lowered: &Lowered) -> Vec<Option<RuleFacts>> {

@@ -143,17 +143,28 @@ impl Addresses {
         const { assert!(N <= 1024) };
         let checksum = self.checksum(protocol, &segment);
         segment[checksum_at..checksum_at + 2].copy_from_slice(&checksum.to_be_bytes());
+        self.emit_header(ethernet, (protocol, hop_limit), N as u16, out);
+        out.extend_from_slice(&segment);
+    }
+
+    /// Begins a frame: everything before a segment of that many bytes.
+    pub(super) fn emit_header(
+        self,
+        ethernet: Ethernet,
+        (protocol, hop_limit): (u8, u8),
+        payload_len: u16,
+        out: &mut Vec<u8>,
+    ) {
         match self {
             Self::V4 { .. } => {
                 ethernet.emit(ethertype::IPV4, out);
-                self.emit_ipv4(protocol, hop_limit, N as u16, out);
+                self.emit_ipv4(protocol, hop_limit, payload_len, out);
             }
             Self::V6 { .. } => {
                 ethernet.emit(ethertype::IPV6, out);
-                self.emit_ipv6(protocol, hop_limit, N as u16, out);
+                self.emit_ipv6(protocol, hop_limit, payload_len, out);
             }
         }
-        out.extend_from_slice(&segment);
     }
 
     /// DF is set: what is made here is never fragmented, and its identification may be 0

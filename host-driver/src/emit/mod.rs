@@ -6,6 +6,7 @@
 //! instead of panicking, for any bytes.
 
 pub mod arp;
+pub mod echo;
 pub mod ethernet;
 pub mod icmp_error;
 pub mod ip;

@@ -10,6 +10,7 @@ use firmware_api::{Family, PortId, Protocol};
 
 use super::DEFAULT_IDLE_TIMEOUT;
 use crate::conn::{Conn, Origin};
+use crate::emit::echo::Answer;
 
 /// What the driver has to know of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,7 @@ pub struct Active {
     pub(crate) vports: HashMap<IpAddr, PortId>,
     pub(crate) macs: HashMap<Mac, PortId>,
     pub(crate) ours: HashSet<IpAddr>,
+    pub(crate) pings: HashMap<IpAddr, Answer>,
     pub(crate) flows: FlowCounts,
 }
 

@@ -67,13 +67,13 @@ impl<M: Memory> Engine<M> {
         {
             FrontendAction::PortForward(backend, rule) => return Some((rule, backend)),
             FrontendAction::Balance(rule) => rule,
+            FrontendAction::AnswerEcho => return None,
         };
         let config = self.tables.rule.get(rule.into())?.config()?;
         let (addresses, len) = packet.headers.addresses();
         let bytes = packet.frame.get(addresses..addresses + 2 * len)?;
         let (source, destination) = bytes.split_at(len);
-        let l4 = usize::from(packet.headers.l4);
-        let ports: [u8; 4] = packet.frame.get(l4..l4 + 4)?.try_into().ok()?;
+        let ports = packet.headers.port_octets();
         let ip_protocol = packet.headers.ip_protocol;
         let hash = config.mode.hash(source, destination, ip_protocol, ports);
         let slot = config.selector_base + hash.checked_rem(config.selector_size)?;

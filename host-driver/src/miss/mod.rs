@@ -1,5 +1,6 @@
 //! What to do with each punt: one file per reason.
 
+mod echo;
 mod icmp_error;
 mod learn;
 mod midflow;
@@ -8,6 +9,7 @@ mod refusal;
 mod snat_miss;
 mod teardown;
 
+pub(crate) use echo::answers;
 pub(crate) use learn::Ahead;
 pub use refusal::{Refusal, Refusals};
 pub(crate) use snat_miss::snat_protocol;
@@ -102,7 +104,8 @@ impl<M: Memory> Engine<M> {
             }
             PuntReason::Neighbor => self.on_neighbor(packet),
             PuntReason::IcmpError => self.on_icmp_error(packet),
-            PuntReason::Learn | PuntReason::Echo => Err(Refusal::Unsupported),
+            PuntReason::Echo => self.on_echo(packet),
+            PuntReason::Learn => Err(Refusal::Unsupported),
         }
     }
 }

@@ -44,6 +44,10 @@ refusals! {
     NotOurNeighbor, "not_our_neighbor";
     /// An ICMP error that quotes no flow.
     NoFlowQuoted, "no_flow_quoted";
+    /// A ping of more than 64 bytes (L-ICMP-03).
+    PingTooLong, "ping_too_long";
+    /// A ping of a frontend whose rules have no members (L-ICMP-02).
+    NoMembers, "no_members";
     /// The inject ring is full.
     InjectRingFull, "inject_ring_full";
     /// This driver does not handle the punt's reason.

@@ -32,7 +32,7 @@ fn entry(number: u8, version: u16) -> FrontendV4 {
 }
 
 fn rule(entry: FrontendV4) -> u16 {
-    entry.action().rule()
+    entry.action().rule().expect("it balances")
 }
 
 /// The first entry from `from` on whose buckets are these, in any order.

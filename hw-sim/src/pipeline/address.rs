@@ -45,7 +45,7 @@ pub(super) fn is_snat_block<M: Memory>(
         protocol: packet.protocol(),
         block: packet.headers.destination_port / 8,
     };
-    packet.has_flow() && tables.exact(SnatBlock::new(key, 0)).is_some()
+    packet.headers.has_ports() && tables.exact(SnatBlock::new(key, 0)).is_some()
 }
 
 /// Delivers a packet to the instance behind a 1:1 public address (OUT-03, L-OUT-02).

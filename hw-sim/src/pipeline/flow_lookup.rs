@@ -16,7 +16,7 @@ use crate::activity::Activity;
 use crate::lookup::{self, Tables};
 
 /// The key words of a packet are the packet's own bytes: source and destination address stand side
-/// by side in the IP header, and so do the ports.
+/// by side in the IP header.
 #[inline]
 fn key<const N: usize, E: ExactEntry<N>>(headers: &Headers, zone: Zone, frame: &[u8]) -> Key<N> {
     let (addresses, len) = headers.addresses();
@@ -27,9 +27,8 @@ fn key<const N: usize, E: ExactEntry<N>>(headers: &Headers, zone: Zone, frame: &
     {
         *word = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
     }
-    let l4 = usize::from(headers.l4);
-    let ports: [u8; 4] = frame[l4..l4 + 4].try_into().expect("four bytes");
-    words[len / 4] = u32::from_le_bytes(ports).into();
+    let ports = [headers.source_port, headers.destination_port].map(u16::swap_bytes);
+    words[len / 4] = u64::from(ports[0]) | u64::from(ports[1]) << 16;
     words[N - 1] = control::key(zone, headers.protocol);
     Key::of::<E>(&words)
 }
@@ -63,7 +62,7 @@ pub(super) fn find<M: Memory>(
     packet: &Packet,
     frame: &[u8],
 ) -> Option<FlowAction<IpAddr>> {
-    if !packet.has_flow() {
+    if !packet.headers.has_flow() {
         return None;
     }
     let Packet {

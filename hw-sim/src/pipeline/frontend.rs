@@ -1,5 +1,5 @@
 //! `frontend`: is the destination a frontend? Then a new flow is balanced by the rule's hash, or
-//! forwarded to the one backend of an inbound NAT rule.
+//! forwarded to the one backend of an inbound NAT rule, or an echo request is answered by the driver.
 
 use std::net::IpAddr;
 
@@ -58,6 +58,7 @@ pub(super) fn of<M: Memory>(
     let destination = packet.headers.destination(frame);
     let port = packet.headers.destination_port;
     packet
+        .headers
         .has_flow()
         .then(|| find(tables, packet.zone, destination, packet.protocol(), port))?
 }
@@ -74,9 +75,13 @@ pub(super) fn balance<M: Memory>(
     if headers.class == Class::Tcp && !headers.is_tcp_open() && !driverless {
         return Err(PuntReason::Midflow.into());
     }
-    let id = match action {
-        FrontendAction::PortForward(backend, _) => backend,
-        FrontendAction::Balance(rule) => select(tables, headers, frame, rule)?,
+    let (id, rule) = match action {
+        FrontendAction::PortForward(backend, rule) => (backend, rule),
+        FrontendAction::Balance(rule) => (select(tables, headers, frame, rule)?, rule),
+        FrontendAction::AnswerEcho if headers.class == Class::EchoRequest => {
+            return Err(PuntReason::Echo.into());
+        }
+        FrontendAction::AnswerEcho => return Err(packet.unclaimed(DropReason::NoFrontend)),
     };
     let backend = tables
         .valid::<4, Backend>(id.into())
@@ -84,7 +89,7 @@ pub(super) fn balance<M: Memory>(
         .filter(|backend| backend.address.is_ipv4() == (headers.family == Family::V4))
         .ok_or(DropReason::BrokenReference)?;
     let learn = Copied {
-        rule: Some(action.rule()),
+        rule: Some(rule),
         backend: Some(id),
         ..Copied::plain(PuntReason::Learn)
     };
@@ -112,8 +117,7 @@ fn select<M: Memory>(
         .ok_or(DropReason::BrokenReference)?;
     let (at, len) = headers.addresses();
     let (source, destination) = frame[at..at + 2 * len].split_at(len);
-    let l4 = usize::from(headers.l4);
-    let ports = frame[l4..l4 + 4].try_into().expect("four bytes");
+    let ports = headers.port_octets();
     let hash = rule
         .mode
         .hash(source, destination, headers.ip_protocol, ports);

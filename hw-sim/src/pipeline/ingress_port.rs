@@ -93,7 +93,7 @@ fn may_send<M: Memory>(
     let floating = || {
         let port = headers.source_port;
         instance.floating_ip
-            && matches!(headers.class, Class::Tcp | Class::Udp)
+            && headers.has_flow()
             && address::owner(tables, zone, source).is_none()
             && return_path::find(tables, zone, source, headers.protocol, port).is_some()
     };

@@ -196,7 +196,7 @@ impl Slot {
                 instance: origin.instance,
                 hash: 0,
             };
-            if packet.has_flow() {
+            if packet.headers.has_flow() {
                 packet.hash = flow_lookup::hash(tables, &headers, packet.zone, bytes);
             }
             Ok(packet)

@@ -6,7 +6,7 @@ use firmware_api::entry::backend::BackendId;
 use firmware_api::entry::flow::Side;
 use firmware_api::entry::instance::InstanceId;
 use firmware_api::entry::rule::RuleId;
-use firmware_api::packet::{Class, Headers};
+use firmware_api::packet::Headers;
 use firmware_api::{DropReason, PortId, Protocol, PuntReason, Zone};
 
 /// A packet between the stages; its bytes stay in the frame.
@@ -18,17 +18,11 @@ pub(super) struct Packet {
     pub zone: Zone,
     /// The instance behind the ingress vport.
     pub instance: Option<InstanceId>,
-    /// The flow hash of its key; 0 for other protocols than TCP and UDP.
+    /// The flow hash of its key; 0 when it can have no flow.
     pub hash: u64,
 }
 
 impl Packet {
-    /// Whether it can have a flow: TCP or UDP.
-    #[inline]
-    pub(super) const fn has_flow(&self) -> bool {
-        matches!(self.headers.class, Class::Tcp | Class::Udp)
-    }
-
     /// The lookup protocol.
     pub(super) const fn protocol(&self) -> Protocol {
         self.headers.protocol
@@ -36,7 +30,7 @@ impl Packet {
 
     /// The drop of a packet that nothing claims: `flows` for TCP and UDP.
     pub(crate) const fn unclaimed(&self, flows: DropReason) -> Refusal {
-        Refusal::Drop(if self.has_flow() {
+        Refusal::Drop(if self.headers.has_ports() {
             flows
         } else {
             DropReason::UnsupportedProtocol

@@ -67,7 +67,7 @@ pub(super) fn reply<M: Memory>(
     driverless: bool,
 ) -> Option<Decision> {
     let headers = &packet.headers;
-    if !packet.has_flow() || headers.is_tcp_open() {
+    if !headers.has_flow() || headers.is_request() {
         return None;
     }
     let (source, destination) = (headers.source(frame), headers.destination(frame));
