@@ -55,7 +55,7 @@ fn bmv2_and_the_native_pipeline_agree() {
 }
 
 /// Reasons that no packet of a storm can bring about.
-const BESIDE: [&str; 3] = ["driver_refused", "punt_ring_full", "echo"];
+const BESIDE: [&str; 2] = ["driver_refused", "punt_ring_full"];
 
 #[test]
 fn storms_reach_every_outcome() {
@@ -179,5 +179,5 @@ fn a_wrong_flow_state_is_found_and_shrunk() {
         flow: Some(|state| state.forward.packets = state.forward.packets.min(1)),
         ..Wrong::default()
     });
-    assert!(row.edits.len() <= 4 && row.steps.len() == 2, "{row}");
+    assert!(row.edits.len() <= 4 && row.steps.len() <= 2, "{row}");
 }

@@ -74,7 +74,7 @@ fn add_vlans(state: &mut State, dice: &mut Dice) {
 fn add_flows(state: &mut State, segments: &[(PortId, Segment)], dice: &mut Dice) {
     let mut flow = 0;
     for (port, segment) in segments {
-        if !matches!(segment.protocol, Protocol::Tcp | Protocol::Udp) || !dice.once_in(4) {
+        if segment.protocol == Protocol::None || !dice.once_in(4) {
             continue;
         }
         let zone = state
@@ -216,7 +216,17 @@ fn sound(segment: &Segment) -> Packet {
             .with("seq", segment.seq.into())
             .with("ack", segment.ack.into()),
         Protocol::Udp => Packet::new(Head::Udp(from, to)),
-        Protocol::Icmp | Protocol::None => Packet::new(Head::Icmp(from.ip(), to.ip())),
+        Protocol::Icmp | Protocol::None => {
+            let identifier = from.port() | to.port();
+            let echo = Packet::new(Head::Icmp(from.ip(), to.ip()));
+            let reply = if from.is_ipv4() { 0 } else { 129 };
+            let echo = echo.with("rest", u64::from(identifier) << 16 | 1);
+            if from.port() == 0 && to.port() != 0 {
+                echo.with("type", reply)
+            } else {
+                echo
+            }
+        }
     };
     packet.set("data", Value::Bytes(segment.payload.clone()));
     packet

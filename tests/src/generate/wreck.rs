@@ -29,12 +29,15 @@ pub(super) fn wreck(state: &State, dice: &mut Dice) -> State {
 /// and that means "none" in a record.
 fn broken_entry(mut entry: Entry, dice: &mut Dice) -> Entry {
     let fields = entry.action().parameters;
+    if fields.is_empty() {
+        return entry;
+    }
     let at = dice.below(fields.len() as u64) as usize;
     let field = &fields[at];
     let most = match (field.name, field.bits) {
         // Each flow has its own number; a record cannot name the highest rule and backend.
         ("flow" | "direction", _) => return entry,
-        ("rule" | "backend", _) => 0xfffe,
+        ("rule" | "backend", _) => 0xfffd,
         (_, bits) => u128::MAX >> (128 - bits),
     };
     let any = u128::from(dice.any()) << 64 | u128::from(dice.any());

@@ -83,11 +83,20 @@ fn packet(step: &Step) -> Option<oracle::Packet> {
     let kind = packet.number("type").unwrap_or(8);
     let (source, destination) = ends(packet)?;
     let is_v4 = source.0.is_ipv4();
-    let is_neighbor = protocol == Protocol::Icmp && !is_v4 && (133..=137).contains(&kind);
-    if !usual || *ingress == EGRESS_RECIRCULATE || !all_harmless || is_neighbor {
+    let is_icmp = protocol == Protocol::Icmp;
+    let is_neighbor = is_icmp && !is_v4 && (133..=137).contains(&kind);
+    let (request, reply) = if is_v4 { (8, 0) } else { (128, 129) };
+    let is_reply = is_icmp && packet.number("type") == Some(reply);
+    if !usual || *ingress == EGRESS_RECIRCULATE || !all_harmless || is_neighbor || is_reply {
         return None;
     }
     let errors: &[u64] = if is_v4 { &[3, 11, 12] } else { &[1, 2, 3, 4] };
+    let is_echo = packet.number("type").is_none_or(|kind| kind == request);
+    let protocol = if is_icmp && !is_echo {
+        Protocol::None
+    } else {
+        protocol
+    };
     let tcp_flags = number("flags") as u8;
     Some(oracle::Packet {
         protocol,
@@ -96,7 +105,7 @@ fn packet(step: &Step) -> Option<oracle::Packet> {
         source_port: source.1,
         destination_port: destination.1,
         opens: protocol == Protocol::Tcp && tcp_flags & flags::SA == flags::S,
-        is_error: protocol == Protocol::Icmp && errors.contains(&kind),
+        is_error: is_icmp && errors.contains(&kind),
         vlan: (number("tag") & 0x0fff) as u16,
         ingress: *ingress,
     })

@@ -197,10 +197,11 @@ impl Entry {
     }
 
     fn frontend(&self) -> FrontendAction {
-        let rule = self.number("rule") as u16;
-        match self.parameter("backend") {
-            None => FrontendAction::Balance(rule),
-            Some(backend) => FrontendAction::PortForward(backend as u16, rule),
+        let number = |name| self.parameter(name).map(|number| number as u16);
+        match (number("rule"), number("backend")) {
+            (None, _) => FrontendAction::AnswerEcho,
+            (Some(rule), None) => FrontendAction::Balance(rule),
+            (Some(rule), Some(backend)) => FrontendAction::PortForward(backend, rule),
         }
     }
 

@@ -232,10 +232,16 @@ impl Prepared {
 
     /// The low half of the flow hash of the packet's key, made from the key's own definition.
     fn flow_hash(&self, ingress: PortId, packet: &Packet) -> u32 {
-        let (protocol, source, destination) = match packet.head {
-            Head::Tcp(from, to) => (Protocol::Tcp, from, to),
-            Head::Udp(from, to) => (Protocol::Udp, from, to),
-            _ => return 0,
+        let protocol = match packet.head {
+            Head::Tcp(..) => Protocol::Tcp,
+            Head::Udp(..) => Protocol::Udp,
+            Head::Icmp(..) => Protocol::Icmp,
+            _ => Protocol::None,
+        };
+        let (Some((source_port, destination_port)), Some(ends)) =
+            (packet.key_ports(), packet.addresses())
+        else {
+            return 0;
         };
         let entry = self.state.get(TableId::Port, &[ingress.into()]);
         let zone = entry.and_then(|entry| entry.parameter("zone"));
@@ -244,10 +250,10 @@ impl Prepared {
             protocol,
             source: (),
             destination: (),
-            source_port: source.port(),
-            destination_port: destination.port(),
+            source_port,
+            destination_port,
         };
-        let hash = match (source.ip(), destination.ip()) {
+        let hash = match ends {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 FlowV4::new(with_ends(key, source, destination), nothing(source))
                     .key()

@@ -176,6 +176,25 @@ impl Packet {
         }
     }
 
+    /// Source and destination port in the key of its flow: an echo's identifier is the port of the
+    /// side that asks. `None` when it can have no flow.
+    pub fn key_ports(&self) -> Option<(u16, u16)> {
+        let number = |name| self.number(name);
+        match self.head {
+            Head::Tcp(from, to) | Head::Udp(from, to) => Some((from.port(), to.port())),
+            Head::Icmp(from, _) => {
+                let (request, reply) = if from.is_ipv4() { (8, 0) } else { (128, 129) };
+                let identifier = (number("rest").unwrap_or(0) >> 16) as u16;
+                match number("type").unwrap_or(request) {
+                    kind if kind == request => Some((identifier, 0)),
+                    kind if kind == reply => Some((0, identifier)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
     /// The same with another source; port 0 keeps the port.
     #[must_use]
     pub fn source(mut self, address: IpAddr, port: u16) -> Self {
