@@ -1,15 +1,18 @@
 // `flow_lookup`: the packets of known flows. A hit translates one side (FWD-01) and updates the
 // flow's state; FIN, RST and a new SYN are told to the driver.
 //
-// A flow's state is firmware-api `flow_state`: `flow_seen` is word 0 of the block, `flow_acks`
-// word 1, the packets of words 2 and 3 are the hits of the forward and the return entry, and
-// `flow_bytes_*` are words 4 and 5.
+// A flow's state is firmware-api `flow_state`: `flow_seen` is word 0 of the block with the mark "in
+// use" at bit 48, `flow_acks_*` are the halves of word 1, the packets of words 2 and 3 are the hits
+// of the forward and the return entry, and `flow_bytes_*` are words 4 and 5. No register has 64
+// bits that matter: BMv2's runtime interface reads registers as signed numbers, and gives the
+// largest one for all that are larger.
 
 control flow_lookup(in headers_t hdr, inout metadata_t meta, out bool hit) {
     bit<1> way = 0;
 
-    register<bit<64>>(FLOWS) flow_seen;
-    register<bit<64>>(FLOWS) flow_acks;
+    register<bit<49>>(FLOWS) flow_seen;
+    register<bit<32>>(FLOWS) flow_acks_forward;
+    register<bit<32>>(FLOWS) flow_acks_return;
     register<bit<64>>(FLOWS) flow_bytes_forward;
     register<bit<64>>(FLOWS) flow_bytes_return;
     // Which flows had packets; the card clears it when the driver has asked.
@@ -94,44 +97,44 @@ control flow_lookup(in headers_t hdr, inout metadata_t meta, out bool hit) {
         if (hit && meta.flow >= FLOWS) {
             drop(meta, DROP_BROKEN_REFERENCE);
         } else if (hit) {
-            bit<64> seen;
-            bit<64> acks;
+            bit<49> seen;
+            bit<32> ack;
             bit<64> bytes;
             flow_seen.read(seen, meta.flow);
-            flow_acks.read(acks, meta.flow);
-            if (seen[63:63] == 0) {
+            if (seen[48:48] == 0) {
                 // The driver has installed the flow since: the block is blank.
                 seen = 0;
-                acks = 0;
+                flow_acks_forward.write(meta.flow, 0);
+                flow_acks_return.write(meta.flow, 0);
                 flow_bytes_forward.write(meta.flow, 0);
                 flow_bytes_return.write(meta.flow, 0);
             }
-            if (meta.tcp_flags & TCP_ACK != 0) {
-                // The highest number in sequence space (RFC 9293 section 3.4).
-                if (way == 0) {
-                    bit<32> ahead = hdr.tcp.ack - acks[31:0];
+            if (way == 0) {
+                if (meta.tcp_flags & TCP_ACK != 0) {
+                    // The highest number in sequence space (RFC 9293 section 3.4).
+                    flow_acks_forward.read(ack, meta.flow);
+                    bit<32> ahead = hdr.tcp.ack - ack;
                     if (seen[36:36] == 0 || ahead != 0 && ahead[31:31] == 0) {
-                        acks[31:0] = hdr.tcp.ack;
-                    }
-                } else {
-                    bit<32> ahead = hdr.tcp.ack - acks[63:32];
-                    if (seen[44:44] == 0 || ahead != 0 && ahead[31:31] == 0) {
-                        acks[63:32] = hdr.tcp.ack;
+                        flow_acks_forward.write(meta.flow, hdr.tcp.ack);
                     }
                 }
-            }
-            if (way == 0) {
                 flow_bytes_forward.read(bytes, meta.flow);
                 flow_bytes_forward.write(meta.flow, bytes + (bit<64>) meta.ip_len);
                 seen[39:32] = seen[39:32] | meta.tcp_flags;
             } else {
+                if (meta.tcp_flags & TCP_ACK != 0) {
+                    flow_acks_return.read(ack, meta.flow);
+                    bit<32> ahead = hdr.tcp.ack - ack;
+                    if (seen[44:44] == 0 || ahead != 0 && ahead[31:31] == 0) {
+                        flow_acks_return.write(meta.flow, hdr.tcp.ack);
+                    }
+                }
                 flow_bytes_return.read(bytes, meta.flow);
                 flow_bytes_return.write(meta.flow, bytes + (bit<64>) meta.ip_len);
                 seen[47:40] = seen[47:40] | meta.tcp_flags;
             }
             seen[31:0] = meta.tick;
-            seen[63:63] = 1;
-            flow_acks.write(meta.flow, acks);
+            seen[48:48] = 1;
             flow_seen.write(meta.flow, seen);
             flow_active.write(meta.flow, 1);
 

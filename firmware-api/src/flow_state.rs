@@ -16,7 +16,8 @@ use crate::memory::Memory;
 
 /// Bytes of one block.
 pub const BLOCK_LEN: u64 = 64;
-const IN_USE: u64 = 0x80 << 56;
+/// The bit of the first word of a block that is not blank.
+pub const IN_USE: u64 = 0x80 << 56;
 
 /// TCP flag bits as in byte 13 of the header (RFC 9293 §3.1).
 pub mod tcp_flags {

@@ -8,7 +8,7 @@ use std::fmt;
 use firmware_api::entry::flow::MAX_FLOW_ID;
 use firmware_api::flow_state::BLOCK_LEN;
 use firmware_api::geometry::Geometry;
-use firmware_api::{MAX_PORTS, TableId, register};
+use firmware_api::{MAX_PORTS, TableId, register, schema};
 
 /// What can be chosen about a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,25 @@ impl CardConfig {
     pub const MAX_FLOWS: u32 = 1 << 26;
     /// The load of a flow table that holds [`CardConfig::flows`] connections is at most this.
     pub const FULL_LOAD_PERCENT: u64 = 90;
+
+    /// The largest card whose tables the P4 program of `p4/` holds.
+    pub fn bmv2() -> Self {
+        let size = |table: TableId| table.schema().size;
+        let stash = 64;
+        Self {
+            ports: schema::PORTS,
+            flows: schema::FLOWS,
+            ways: 4,
+            stash,
+            frontends: size(TableId::FrontendV4) - u32::from(stash),
+            rules: size(TableId::Rule),
+            selector: size(TableId::Selector),
+            backends: size(TableId::Backend),
+            instances: size(TableId::Instance),
+            snat_blocks: size(TableId::SnatBlock) - u32::from(stash),
+            ..Self::default()
+        }
+    }
 
     /// Checks every size.
     ///
@@ -230,6 +249,15 @@ mod tests {
                 let slots = config.geometry(TableId::FlowV4).bucket_slots();
                 assert!(u64::from(flows) * 200 <= u64::from(slots) * CardConfig::FULL_LOAD_PERCENT);
             }
+        }
+    }
+
+    #[test]
+    fn a_card_for_bmv2_has_the_tables_of_the_p4_program() {
+        let config = CardConfig::bmv2();
+        config.validate().expect("a possible card");
+        for id in TableId::ALL {
+            assert_eq!(config.geometry(*id).slots(), id.schema().size, "{id}");
         }
     }
 

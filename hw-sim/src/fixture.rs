@@ -1,6 +1,7 @@
 //! What tests need around a card: a small one, a driver's hand in its tables, and frames.
 
 use std::net::IpAddr;
+use std::process::Command;
 
 use firmware_api::control;
 use firmware_api::entry::address::{Address, AddressKey};
@@ -55,6 +56,15 @@ pub(crate) fn small() -> CardConfig {
         ring_memory: 1 << 20,
         ..CardConfig::default()
     }
+}
+
+/// Whether tests have a switch; says so when they have none.
+pub(crate) fn bmv2_is_installed() -> bool {
+    let found = Command::new("simple_switch").arg("--version").output();
+    if found.is_err() {
+        eprintln!("skipped: simple_switch is not on PATH");
+    }
+    found.is_ok()
 }
 
 pub(crate) fn ip(text: &str) -> IpAddr {

@@ -135,7 +135,7 @@ fn a_15_an_instance_with_a_public_address_pings_a_frontend_of_its_own_card() {
 /// An internal load balancer with HA ports over `a` and `b`; `c` is the client.
 fn ha_ports(floating: bool) -> String {
     format!(
-        r#"{INSTANCES}
+        r"{INSTANCES}
 profile: current
 loadBalancers:
   - name: nva
@@ -144,7 +144,7 @@ loadBalancers:
     backendPools: [ {{ name: p, members: [ {MEMBERS} ] }} ]
     loadBalancingRules:
       - {{ name: all, protocol: All, frontend: f, frontendPort: 0, backendPool: p, backendPort: 0, enableFloatingIP: {floating} }}
-"#
+"
     )
 }
 

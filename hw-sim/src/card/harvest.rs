@@ -5,8 +5,8 @@ use firmware_api::harvest::{Command, PAYLOAD, TICK, states_out};
 use firmware_api::{Memory, register};
 
 use super::error::{DriverError, Source};
-use crate::activity::Activity;
-use crate::config::Layout;
+use crate::engine::Engine;
+use crate::lookup::Spaces;
 
 /// The command is not sound.
 const STATUS_BAD: u32 = 1;
@@ -21,27 +21,30 @@ impl Harvest {
     /// Carries out the command in the buffer, if there is a new one; returns whether there was.
     pub(super) fn poll(
         &mut self,
-        bar0: &impl Memory,
-        bar2: &impl Memory,
+        spaces: Spaces<'_, impl Memory>,
         rings: &impl Memory,
-        layout: &Layout,
-        activity: &mut Activity,
+        engine: &mut impl Engine,
         tick: u32,
     ) -> Result<bool, DriverError> {
+        let bar0 = spaces.bar0;
         let number = bar0.load32(register::HARVEST_COMMAND.offset);
         if number == self.last {
             return Ok(false);
         }
-        self.last = number;
         let base = bar0.load64(register::HARVEST_BASE.offset);
         let len = u64::from(bar0.load32(register::HARVEST_LEN.offset));
         let end = base.checked_add(len).filter(|end| *end <= rings.len());
         if end.is_none() || !base.is_multiple_of(8) || len < PAYLOAD {
+            self.last = number;
             return Err(DriverError::Ring(Source::Harvest));
         }
-        let done = Command::load(rings, base)
-            .filter(|command| command.buffer_len() <= len)
-            .and_then(|command| answer(command, bar2, rings, base, layout, activity));
+        let command = Command::load(rings, base).filter(|command| command.buffer_len() <= len);
+        let done = match command.map(|command| answer(command, spaces, rings, base, engine)) {
+            Some(Answer::Later) => return Ok(false),
+            Some(Answer::Done) => Some(()),
+            Some(Answer::NoSuchFlow) | None => None,
+        };
+        self.last = number;
         let status = if done.is_some() { 0 } else { STATUS_BAD };
         rings.store32(base + TICK, tick);
         rings.store32(base + 4, status);
@@ -50,35 +53,49 @@ impl Harvest {
     }
 }
 
-/// Writes the answer behind the command; `None` when it names flows that do not exist.
+/// What becomes of a command.
+enum Answer {
+    Done,
+    /// It names flows that do not exist.
+    NoSuchFlow,
+    /// The engine cannot say now: the command waits.
+    Later,
+}
+
+/// Writes the answer behind the command.
 fn answer(
     command: Command,
-    bar2: &impl Memory,
+    spaces: Spaces<'_, impl Memory>,
     rings: &impl Memory,
     base: u64,
-    layout: &Layout,
-    activity: &mut Activity,
-) -> Option<()> {
-    match command {
+    engine: &mut impl Engine,
+) -> Answer {
+    let is_done = match command {
         Command::Activity { first, count } => {
-            let end = first.checked_add(count)?;
-            if end > layout.flows {
-                return None;
+            let end = first.checked_add(count);
+            if end.is_none_or(|end| end > engine.layout().flows) {
+                return Answer::NoSuchFlow;
             }
-            for (i, word) in activity.harvest(first, count).enumerate() {
-                rings.store64(base + PAYLOAD + 8 * i as u64, word);
-            }
+            let mut at = base + PAYLOAD;
+            engine.harvest_activity(first, count, |word| {
+                rings.store64(at, word);
+                at += 8;
+            })
         }
         Command::States { count } => {
+            let asked = |i| rings.load32(base + PAYLOAD + 4 * i);
+            let is_fresh = engine.harvest_states(spaces, (0..u64::from(count)).map(asked));
             for i in 0..u64::from(count) {
-                let flow = rings.load32(base + PAYLOAD + 4 * i);
-                let state = layout.flow_state(flow)?;
+                let Some(state) = engine.layout().flow_state(asked(i)) else {
+                    return Answer::NoSuchFlow;
+                };
                 let to = base + states_out(count) + BLOCK_LEN * i;
                 for word in (0..BLOCK_LEN).step_by(8) {
-                    rings.store64(to + word, bar2.load64(state + word));
+                    rings.store64(to + word, spaces.bar2.load64(state + word));
                 }
             }
+            is_fresh
         }
-    }
-    Some(())
+    };
+    if is_done { Answer::Done } else { Answer::Later }
 }

@@ -1,9 +1,10 @@
 //! The device: one round of work per [`Card::poll`], single-threaded and deterministic.
 //!
 //! A round reads control, error-clear and heartbeat registers, then rings doorbells, carries out
-//! injects and harvests, then takes up to 64 frames of each port through the pipeline, and
+//! injects and harvests, then takes up to 64 frames of each port through the engine, and
 //! publishes punts, counters and clock. Nothing that the driver writes can make it panic: what is
 //! not sound is latched as an error, and the ring concerned is left alone until the next reset.
+//! While the engine is down, frames, injects and harvest commands wait.
 
 mod error;
 mod harvest;
@@ -19,19 +20,20 @@ use firmware_api::doorbell::Doorbell;
 use firmware_api::inject::Inject;
 use firmware_api::punt::Punt;
 use firmware_api::register::{
-    CONTROL, CONTROL_ENABLE, CONTROL_RESET, EVENT_HARVEST, EVENT_PUNT, STATUS, STATUS_DRIVERLESS,
-    STATUS_READY, STATUS_RESET_DONE, TICK,
+    CONTROL, CONTROL_ENABLE, CONTROL_RESET, EVENT_HARVEST, EVENT_PUNT, RESCAN, STATUS,
+    STATUS_DRIVERLESS, STATUS_ENGINE_DOWN, STATUS_READY, STATUS_RESET_DONE, TICK,
 };
 use firmware_api::ring::Payload;
-use firmware_api::{DropReason, Memory, PortId};
+use firmware_api::{Memory, PortId};
 
 use crate::bars::Bars;
 use crate::batch::{BATCH, Batch};
 use crate::config::{CardConfig, ConfigError, Layout};
 use crate::counters::Counters;
-use crate::lookup::{Spaces, Tables};
+use crate::engine::Engine;
+use crate::lookup::Spaces;
 use crate::memory::SimMemory;
-use crate::pipeline::{Conditions, Outlet, Pipeline, is_on};
+use crate::pipeline::{Conditions, Outlet, Pipeline};
 use crate::ports::Ports;
 pub use error::{DriverError, Source};
 use harvest::Harvest;
@@ -41,7 +43,7 @@ use punts::Punts;
 use records::Records;
 use registers::{ErrorLatch, raise};
 
-/// Records of one ring in one round.
+/// Injects of one round.
 const RECORDS: usize = 256;
 
 /// How much one round did.
@@ -53,7 +55,7 @@ pub struct Work {
     pub injects: usize,
     /// Doorbell records.
     pub doorbells: usize,
-    /// Harvest commands and resets.
+    /// Harvest commands, rescans and resets.
     pub commands: usize,
 }
 
@@ -64,17 +66,19 @@ impl Work {
     }
 }
 
-/// A simulated card.
+/// A simulated card, whose packets the engine forwards.
 #[derive(Debug)]
-pub struct Card {
+pub struct Card<E = Pipeline> {
     bars: Bars,
-    pipeline: Pipeline,
+    engine: E,
     heartbeat: Heartbeat,
     harvest: Harvest,
     latch: ErrorLatch,
     punts: Punts,
     injects: Records,
     doorbells: Records,
+    /// `RESCAN` when it was last carried out.
+    rescans: u32,
     status: u32,
     tick: u32,
     /// Reused from round to round.
@@ -88,25 +92,32 @@ impl Card {
     /// # Errors
     /// When a size is out of range.
     pub fn new(bars: Bars, config: &CardConfig) -> Result<Self, ConfigError> {
-        let layout = Layout::new(config)?;
-        registers::reset(&*bars.bar0, &layout);
+        Ok(Self::with_engine(bars, Pipeline::new(Layout::new(config)?)))
+    }
+}
+
+impl<E: Engine> Card<E> {
+    /// A card that has just come up, over zeroed spaces made for the engine's layout.
+    pub fn with_engine(bars: Bars, engine: E) -> Self {
+        registers::reset(&*bars.bar0, engine.layout());
         bars.bar0.store32(CONTROL.offset, 0);
         bars.bar0
             .store32(STATUS.offset, STATUS_READY | STATUS_DRIVERLESS);
-        Ok(Self {
+        Self {
             bars,
-            pipeline: Pipeline::new(layout),
+            engine,
             heartbeat: Heartbeat::default(),
             harvest: Harvest::default(),
             latch: ErrorLatch::default(),
             punts: Punts::default(),
             injects: Records::new(INJECT),
             doorbells: Records::new(DOORBELL),
+            rescans: 0,
             status: STATUS_READY | STATUS_DRIVERLESS,
             tick: 0,
             batch: Batch::default(),
             payload: Box::default(),
-        })
+        }
     }
 
     /// The memory it shares with its driver.
@@ -114,15 +125,25 @@ impl Card {
         &self.bars
     }
 
+    /// What forwards its packets.
+    pub const fn engine(&self) -> &E {
+        &self.engine
+    }
+
     /// What happened to frames since the last reset.
-    pub const fn counters(&self) -> &Counters {
-        &self.pipeline.counters
+    pub fn counters(&self) -> &Counters {
+        self.engine.counters()
     }
 
     /// Whether the host lets it take frames. Until then they stay where they are.
     pub fn is_enabled(&self) -> bool {
         let control = self.bars.bar0.load32(CONTROL.offset);
         control & (CONTROL_ENABLE | CONTROL_RESET) == CONTROL_ENABLE
+    }
+
+    /// Whether it takes frames: the host lets it, and the engine is up.
+    pub fn is_forwarding(&self) -> bool {
+        self.is_enabled() && self.status & STATUS_ENGINE_DOWN == 0
     }
 
     /// Does one round at `now_ms` of the device clock.
@@ -141,19 +162,31 @@ impl Card {
             return work;
         }
         self.latch.refresh(&*bar0);
+        let enabled = control & CONTROL_ENABLE != 0;
+        // Read before the doorbells: what was written before an inject is in force before it.
+        let injects = enabled.then(|| self.produced_injects());
         work.doorbells = self.ring_doorbells();
-        if control & CONTROL_ENABLE != 0 {
+        work.commands += usize::from(self.rescan());
+        let is_up = {
+            let (bar0, bar2) = (&*self.bars.bar0, &*self.bars.bar2);
+            self.engine.advance(Spaces { bar0, bar2 }, self.tick)
+        };
+        self.set_status(STATUS_ENGINE_DOWN, !is_up);
+        if !is_up {
+            return work;
+        }
+        if let Some(producer) = injects {
             let conditions = Conditions {
                 tick: self.tick,
                 driverless,
                 reprocess: false,
             };
-            work.injects = self.inject(conditions, ports);
+            work.injects = self.inject(producer, conditions, ports);
             work.frames = self.receive(conditions, ports);
         }
         work.commands += usize::from(self.harvest());
         if !work.is_idle() {
-            self.pipeline.counters.publish(&*bar0);
+            self.engine.counters().publish(&*bar0);
         }
         work
     }
@@ -165,9 +198,10 @@ impl Card {
         if asked && !done {
             let bar0 = &*self.bars.bar0;
             self.bars.clear_tables();
-            registers::reset(bar0, self.pipeline.layout());
+            registers::reset(bar0, self.engine.layout());
             bar0.store32(TICK.offset, self.tick);
-            self.pipeline.reset();
+            self.engine.reset();
+            self.rescans = 0;
             self.heartbeat = Heartbeat::default();
             self.harvest = Harvest::default();
             self.latch = ErrorLatch::default();
@@ -191,18 +225,21 @@ impl Card {
         }
     }
 
-    /// Takes table doorbells. The pipeline reads BAR2 itself and caches nothing, so they are only
-    /// checked.
+    /// Takes every table doorbell that was rung so far.
     fn ring_doorbells(&mut self) -> usize {
         let (bar0, rings) = (&*self.bars.bar0, &*self.bars.rings);
-        let layout = self.pipeline.layout();
+        let engine = &mut self.engine;
         let taken = self.doorbells.refresh(bar0, rings).and_then(|()| {
+            let producer = self.doorbells.produced(bar0);
+            let payload = &mut self.payload;
             self.doorbells
-                .drain(bar0, rings, RECORDS, &mut self.payload, |words, _| {
-                    Doorbell::decode(words).is_ok_and(|bell| {
-                        let slots = layout.table(bell.table).geometry.slots();
+                .drain(rings, producer, usize::MAX, payload, |words, _| {
+                    let slots = |id| engine.layout().table(id).geometry.slots();
+                    let bell = Doorbell::decode(words).ok().filter(|bell| {
+                        let slots = slots(bell.table);
                         bell.first <= slots && bell.count <= slots - bell.first
-                    })
+                    });
+                    bell.map(|bell| engine.written(bell)).is_some()
                 })
         });
         taken.unwrap_or_else(|error| {
@@ -211,8 +248,28 @@ impl Card {
         })
     }
 
-    /// Carries out injects in their order: held packets go through the pipeline in batches.
-    fn inject(&mut self, conditions: Conditions, ports: &mut impl Ports) -> usize {
+    /// Follows `RESCAN`.
+    fn rescan(&mut self) -> bool {
+        let rescans = self.bars.bar0.load32(RESCAN.offset);
+        let asked = rescans != self.rescans;
+        if asked {
+            self.rescans = rescans;
+            self.engine.rescan();
+        }
+        asked
+    }
+
+    /// Where the inject ring ends now.
+    fn produced_injects(&mut self) -> u32 {
+        let (bar0, rings) = (&*self.bars.bar0, &*self.bars.rings);
+        if let Err(error) = self.injects.refresh(bar0, rings) {
+            self.latch.set(bar0, error);
+        }
+        self.injects.produced(bar0)
+    }
+
+    /// Carries out injects in their order: held packets go through the engine in batches.
+    fn inject(&mut self, producer: u32, conditions: Conditions, ports: &mut impl Ports) -> usize {
         let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
         if let Err(error) = self.punts.refresh(bar0, rings) {
             self.latch.set(bar0, error);
@@ -222,35 +279,36 @@ impl Card {
             ..conditions
         };
         let spaces = Spaces { bar0, bar2 };
-        let (pipeline, batch) = (&mut self.pipeline, &mut self.batch);
+        let (engine, batch) = (&mut self.engine, &mut self.batch);
         let mut outlet = CardOutlet {
             bar0,
             rings,
             punts: &mut self.punts,
             ports,
         };
-        let taken = self.injects.refresh(bar0, rings).and_then(|()| {
-            self.injects
-                .drain(bar0, rings, RECORDS, &mut self.payload, |words, frame| {
-                    let Ok(inject) = Inject::decode(words) else {
-                        return false;
-                    };
-                    match inject {
-                        Inject::Reprocess(port) => {
-                            batch.push(port, frame);
-                            if batch.is_full() {
-                                pipeline.run(spaces, conditions, batch, &mut outlet);
-                            }
-                        }
-                        Inject::Transmit(port) => {
-                            pipeline.run(spaces, conditions, batch, &mut outlet);
-                            transmit(pipeline, spaces, port, frame, &mut outlet);
+        let payload = &mut self.payload;
+        let taken = self
+            .injects
+            .drain(rings, producer, RECORDS, payload, |words, frame| {
+                let Ok(inject) = Inject::decode(words) else {
+                    return false;
+                };
+                match inject {
+                    Inject::Reprocess(port) => {
+                        batch.push(port, frame);
+                        if batch.is_full() {
+                            engine.run(spaces, conditions, batch, &mut outlet);
                         }
                     }
-                    true
-                })
-        });
-        pipeline.run(spaces, conditions, batch, &mut outlet);
+                    Inject::Transmit(port) => {
+                        engine.run(spaces, conditions, batch, &mut outlet);
+                        engine.transmit(spaces, port, frame, &mut outlet);
+                    }
+                }
+                true
+            });
+        engine.run(spaces, conditions, batch, &mut outlet);
+        engine.complete(spaces, &mut outlet);
         let published = self.punts.publish(rings);
         self.published(published);
         taken.unwrap_or_else(|error| {
@@ -264,7 +322,7 @@ impl Card {
         let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
         let spaces = Spaces { bar0, bar2 };
         let mut frames = 0;
-        for port in 0..self.pipeline.layout().ports {
+        for port in 0..self.engine.layout().ports {
             ports.receive(port, &mut self.batch);
             if self.batch.is_empty() {
                 continue;
@@ -276,9 +334,16 @@ impl Card {
                 punts: &mut self.punts,
                 ports,
             };
-            self.pipeline
+            self.engine
                 .run(spaces, conditions, &mut self.batch, &mut outlet);
         }
+        let mut outlet = CardOutlet {
+            bar0,
+            rings,
+            punts: &mut self.punts,
+            ports,
+        };
+        self.engine.complete(spaces, &mut outlet);
         ports.flush();
         let published = self.punts.publish(rings);
         self.published(published);
@@ -296,10 +361,10 @@ impl Card {
 
     fn harvest(&mut self) -> bool {
         let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
-        let (layout, activity) = self.pipeline.harvested();
+        let spaces = Spaces { bar0, bar2 };
         let done = self
             .harvest
-            .poll(bar0, bar2, rings, layout, activity, self.tick);
+            .poll(spaces, rings, &mut self.engine, self.tick);
         done.map_or_else(
             |error| {
                 self.latch.set(bar0, error);
@@ -315,25 +380,7 @@ impl Card {
     }
 }
 
-/// Sends a frame that the driver made, as it is.
-fn transmit(
-    pipeline: &mut Pipeline,
-    spaces: Spaces<'_, SimMemory>,
-    port: PortId,
-    frame: &[u8],
-    outlet: &mut impl Outlet,
-) {
-    let on = is_on(&Tables::new(spaces, pipeline.layout()), port);
-    let counters = &mut pipeline.counters;
-    counters.injected += 1;
-    if on && outlet.transmit(port, frame) {
-        counters.tx += 1;
-    } else {
-        counters.drop(DropReason::EgressOff);
-    }
-}
-
-/// The card's ports and punt ring behind the pipeline.
+/// The card's ports and punt ring behind the engine.
 struct CardOutlet<'a, P> {
     bar0: &'a SimMemory,
     rings: &'a SimMemory,

@@ -29,17 +29,21 @@ impl Records {
         self.ring.refresh(bar0, rings)
     }
 
-    /// Takes up to `most` records and shows the host how far it got. `use_record` returns whether
-    /// the record makes sense.
+    /// How far the host has filled the ring.
+    pub(super) fn produced(&self, bar0: &impl Memory) -> u32 {
+        self.ring.host_index(bar0)
+    }
+
+    /// Takes up to `most` records in front of `producer` and shows the host how far it got.
+    /// `use_record` returns whether the record makes sense.
     pub(super) fn drain(
         &mut self,
-        bar0: &impl Memory,
         rings: &impl Memory,
+        producer: u32,
         most: usize,
         payload: &mut Payload,
         mut use_record: impl FnMut(Words, &[u8]) -> bool,
     ) -> Result<usize, DriverError> {
-        let producer = self.ring.host_index(bar0);
         let mut taken = 0;
         while let (true, Some(open)) = (taken < most, self.ring.open()) {
             let found = ring::take(rings, open.layout, open.own, producer, payload);

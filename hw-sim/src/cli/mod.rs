@@ -25,6 +25,9 @@ enum Command {
     /// `ethtool -K IF tx off rx off gso off tso off gro off`.
     /// Frames that are too long (GSO) are dropped as oversized, and partial checksums stay wrong.
     /// VLAN tags that the kernel takes out of frames are put back.
+    ///
+    /// The card forwards by itself (--engine native), or through a BMv2 switch that runs the same pipeline as a
+    /// P4 program (--engine bmv2): slower by orders of magnitude, for proving the program.
     Run(run::Run),
     /// Print every register of a running card.
     Registers(Directory),

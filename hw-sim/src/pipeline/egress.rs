@@ -12,7 +12,7 @@ const UNTAGGED: u16 = 14;
 const TAGGED: u16 = 18;
 
 /// Whether a port sends.
-pub(crate) fn is_on<M: Memory>(tables: &Tables<'_, M>, port: PortId) -> bool {
+pub(super) fn is_on<M: Memory>(tables: &Tables<'_, M>, port: PortId) -> bool {
     tables
         .valid::<4, Port>(port.into())
         .is_some_and(|port| port.config().kind != PortKind::Off)

@@ -6,9 +6,13 @@ use std::net::IpAddr;
 use firmware_api::entry::ExactEntry;
 use firmware_api::entry::Key;
 use firmware_api::entry::flow::{FlowAction, FlowV4, FlowV6};
+use firmware_api::entry::port::Port;
 use firmware_api::flow_state::{self, Sighting, tcp_flags};
-use firmware_api::packet::Headers;
-use firmware_api::{DropReason, Family, Memory, PuntReason, TableId, Zone, control};
+use firmware_api::packet::{Class, Headers, parse};
+use firmware_api::punt::Punt;
+use firmware_api::{
+    DropReason, EGRESS_RECIRCULATE, Family, Memory, PuntReason, TableId, Zone, control,
+};
 
 use super::Conditions;
 use super::packet::{Copied, Decision, Forward, Packet, Translation};
@@ -52,6 +56,25 @@ pub(super) fn hash<M: Memory>(
             lookup::prefetch::<8>(tables.spaces, tables.layout.table(TableId::FlowV6), hash);
             hash
         }
+    }
+}
+
+/// The flow hash that a punt record carries, from its captured bytes: 0 without a flow.
+pub(crate) fn record_hash<M: Memory>(tables: &Tables<'_, M>, punt: &Punt, bytes: &[u8]) -> u32 {
+    // The rest of the frame does not matter, but that it is there does.
+    let mut frame = bytes.to_vec();
+    frame.resize(usize::from(punt.length), 0);
+    let zone = if punt.ingress == EGRESS_RECIRCULATE {
+        Some(Zone::UPLINK)
+    } else {
+        let port = tables.valid::<4, Port>(punt.ingress.into());
+        port.map(|port| port.config().zone)
+    };
+    match (parse(&frame), zone) {
+        (Ok(headers), Some(zone)) if matches!(headers.class, Class::Tcp | Class::Udp) => {
+            hash(tables, &headers, zone, &frame) as u32
+        }
+        _ => 0,
     }
 }
 

@@ -16,6 +16,7 @@
 
 mod address;
 mod egress;
+mod engine;
 mod flow_lookup;
 mod frontend;
 mod ingress_port;
@@ -43,8 +44,10 @@ use crate::batch::{BATCH, Batch, Frame};
 use crate::config::Layout;
 use crate::counters::Counters;
 use crate::lookup::{Spaces, Tables};
-pub(crate) use egress::is_on;
+use egress::is_on;
+pub(crate) use flow_lookup::record_hash as flow_hash;
 use packet::{Copied, Packet, Refusal};
+pub(crate) use verdict::Recorder;
 pub use verdict::{Outcome, Record, Verdict};
 
 /// How often one packet may go through the pipeline: out of an instance, and in to another. No
@@ -120,11 +123,6 @@ impl Pipeline {
     /// What stands where.
     pub const fn layout(&self) -> &Layout {
         &self.layout
-    }
-
-    /// What a harvest reads and clears.
-    pub(crate) const fn harvested(&mut self) -> (&Layout, &mut Activity) {
-        (&self.layout, &mut self.activity)
     }
 
     /// Forgets activity and counters.

@@ -41,15 +41,18 @@ pub struct Record {
     pub bytes: Vec<u8>,
 }
 
+/// An outlet that keeps what one frame became.
 #[derive(Default)]
-struct Recorder {
-    sent: Option<Vec<u8>>,
-    records: Vec<Record>,
+pub(crate) struct Recorder {
+    /// The frame that left, and its port.
+    pub sent: Option<(PortId, Vec<u8>)>,
+    /// Punt records, in their order.
+    pub records: Vec<Record>,
 }
 
 impl Outlet for Recorder {
-    fn transmit(&mut self, _port: PortId, frame: &[u8]) -> bool {
-        self.sent = Some(frame.to_vec());
+    fn transmit(&mut self, port: PortId, frame: &[u8]) -> bool {
+        self.sent = Some((port, frame.to_vec()));
         true
     }
 
@@ -78,10 +81,10 @@ impl Pipeline {
         });
         let Recorder { sent, mut records } = recorder;
         let outcome = match last.expect("the batch had a frame") {
-            Fate::Sent(egress) => Outcome::Forward {
-                egress,
-                frame: sent.expect("a frame was sent"),
-            },
+            Fate::Sent(_) => {
+                let (egress, frame) = sent.expect("a frame was sent");
+                Outcome::Forward { egress, frame }
+            }
             Fate::Dropped(reason) => Outcome::Drop(reason),
             Fate::Held => Outcome::Held(records.pop().expect("a record holds the frame")),
         };
