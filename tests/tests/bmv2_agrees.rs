@@ -12,7 +12,7 @@ use firmware_api::{DropReason, PortId, PuntReason, TableId};
 use headgate_tests::differ::{compare, tell};
 use headgate_tests::generate::storm;
 use headgate_tests::rows::{self, Entry, State};
-use headgate_tests::twin::{self, Native, Twin};
+use headgate_tests::twin::{Bmv2Twin, Native, Twin};
 use hw_sim::Verdict;
 use hw_sim::counters::Counters;
 use hw_sim::pipeline::{Conditions, Outcome};
@@ -41,13 +41,13 @@ fn hunt(one: &mut dyn Twin, other: &mut dyn Twin, packets: u64) -> Option<String
 
 #[test]
 fn bmv2_and_the_native_pipeline_agree() {
-    let mut bmv2 = match twin::bmv2() {
+    let mut bmv2 = match Bmv2Twin::start() {
         Ok(bmv2) => bmv2,
         Err(why) => return println!("skipped: {why}"),
     };
     let packets = variable("HEADGATE_STORM_PACKETS", 20_000);
     let begin = Instant::now();
-    let found = hunt(&mut Native::default(), bmv2.as_mut(), packets);
+    let found = hunt(&mut Native::default(), &mut bmv2, packets);
     if let Some(found) = found {
         panic!("{found}");
     }

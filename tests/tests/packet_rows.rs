@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use firmware_api::{DropReason, PuntReason};
 use headgate_tests::rows::{self, Fate, Row, State};
-use headgate_tests::twin::{self, Native};
+use headgate_tests::twin::{Bmv2Twin, Native};
 
 fn files() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("rows");
@@ -41,8 +41,8 @@ fn rows_hold_on_the_native_pipeline() {
 
 #[test]
 fn rows_hold_on_bmv2() {
-    match twin::bmv2() {
-        Ok(mut bmv2) => judge(&rows(), |row| row.judge(bmv2.as_mut())),
+    match Bmv2Twin::start() {
+        Ok(mut bmv2) => judge(&rows(), |row| row.judge(&mut bmv2)),
         Err(why) => println!("skipped: {why}"),
     }
 }

@@ -9,7 +9,7 @@ use firmware_api::PortId;
 use hw_sim::pipeline::Conditions;
 
 use crate::rows::{Configuration, Edit, Fate, Flow, Packet, Row, State, Step, When, facts};
-use crate::twin::{CARD, Twin};
+use crate::twin::{Twin, card};
 pub use shrink::shrink;
 
 /// Tables and packets.
@@ -56,7 +56,7 @@ pub fn compare(case: &Case, one: &mut dyn Twin, other: &mut dyn Twin) -> Option<
         }
     }
     let flows = case.state.flows().into_iter();
-    for flow in flows.filter(|flow| *flow < CARD.flows) {
+    for flow in flows.filter(|flow| *flow < card().flows) {
         if one.flow_state(flow) != other.flow_state(flow) {
             return Some(Disagreement::Flow(flow));
         }

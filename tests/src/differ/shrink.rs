@@ -1,5 +1,7 @@
-//! A case in which twins disagree, made smaller while they do: fewer packets, fewer entries, less
-//! to say of a packet.
+//! A case in which twins disagree, made smaller while they do about the same kind of thing: fewer
+//! packets, fewer entries, less to say of a packet.
+
+use std::mem::{Discriminant, discriminant};
 
 use super::{Case, Disagreement, compare};
 use crate::rows::{Entry, Head, Packet, Value, When, describe};
@@ -7,10 +9,12 @@ use crate::twin::Twin;
 
 /// The smallest case found in which the twins still disagree.
 pub fn shrink(case: &Case, one: &mut dyn Twin, other: &mut dyn Twin) -> Case {
+    let about = compare(case, one, other).map(|found| discriminant(&found));
     let mut search = Search {
         one,
         other,
         case: case.clone(),
+        about,
     };
     search.cut_behind();
     loop {
@@ -28,12 +32,17 @@ struct Search<'t> {
     one: &'t mut dyn Twin,
     other: &'t mut dyn Twin,
     case: Case,
+    about: Option<Discriminant<Disagreement>>,
 }
 
 impl Search<'_> {
-    /// Takes a case if the twins disagree about it.
+    /// Takes a case if the twins still disagree about it.
     fn take(&mut self, case: Case) -> bool {
-        let smaller = case != self.case && compare(&case, self.one, self.other).is_some();
+        if case == self.case || self.about.is_none() {
+            return false;
+        }
+        let found = compare(&case, self.one, self.other);
+        let smaller = found.map(|found| discriminant(&found)) == self.about;
         if smaller {
             self.case = case;
         }

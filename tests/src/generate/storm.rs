@@ -13,7 +13,7 @@ use super::{configuration, packets};
 use crate::differ::{Case, Input};
 use crate::frame::Segment;
 use crate::rows::{Entry, Head, Packet, State, Value, When, lowered};
-use crate::twin::CARD;
+use crate::twin::card;
 
 /// Tables and so many packets.
 pub fn storm(seed: u64, count: usize) -> Case {
@@ -107,7 +107,7 @@ fn add_flows(state: &mut State, segments: &[(PortId, Segment)], dice: &mut Dice)
 /// A port to send to; some do not exist, one means another pass.
 fn egress(dice: &mut Dice) -> PortId {
     match dice.below(20) {
-        0 => dice.one(&[CARD.ports, 503, 504, 510, 511, 512, 4095, u16::MAX]),
+        0 => dice.one(&[card().ports, 503, 504, 510, 511, 512, 4095, u16::MAX]),
         1..=4 => EGRESS_RECIRCULATE,
         _ => dice.below(8) as PortId,
     }
@@ -175,9 +175,9 @@ fn add_snat_blocks(state: &mut State, segments: &[(PortId, Segment)], dice: &mut
 
 fn input(port: PortId, segment: &Segment, when: When, state: &State, dice: &mut Dice) -> Input {
     let mut ingress = match dice.below(40) {
-        0 => dice.below(CARD.ports.into()) as PortId,
+        0 => dice.below(card().ports.into()) as PortId,
         1 if when.reprocess => EGRESS_RECIRCULATE,
-        _ => port.min(CARD.ports - 1),
+        _ => port.min(card().ports - 1),
     };
     if ingress == EGRESS_RECIRCULATE && !when.reprocess {
         ingress = 0;

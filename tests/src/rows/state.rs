@@ -10,7 +10,7 @@ use flow_compiler::source::Source;
 use flow_compiler::tables::STATIC_TABLES;
 
 use super::entry::{Entry, Pattern};
-use crate::twin::CARD;
+use crate::twin::card;
 
 /// The entries of every table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,10 +47,10 @@ impl Link {
 /// When the card is too small.
 pub fn lowered(ir: &Ir) -> Lowered {
     let mut ids = Ids::new(Limits {
-        rules: CARD.rules,
-        backends: CARD.backends,
-        instances: CARD.instances,
-        selector_slots: CARD.selector,
+        rules: card().rules,
+        backends: card().backends,
+        instances: card().instances,
+        selector_slots: card().selector,
     });
     lower(ir, &mut ids, Live::ALL_UP).expect("the card is large enough")
 }

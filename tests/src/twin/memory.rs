@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use firmware_api::control::{self, is_valid};
+use firmware_api::doorbell::Doorbell;
 use firmware_api::entry::ExactEntry;
 use firmware_api::entry::address::Address;
 use firmware_api::entry::flow::{FlowV4, FlowV6};
@@ -15,7 +16,7 @@ use hw_sim::config::Layout;
 use hw_sim::lookup::Spaces;
 use hw_sim::{Bars, SimMemory};
 
-use super::{CARD, SECRET};
+use super::{SECRET, card};
 use crate::rows::{Entry, State};
 
 /// A card's memory and what stands where in its tables.
@@ -28,12 +29,12 @@ pub struct Tables {
 
 impl Default for Tables {
     fn default() -> Self {
-        let bars = Bars::anonymous(&CARD).expect("memory");
+        let bars = Bars::anonymous(&card()).expect("memory");
         bars.bar0.store64(HASH_KEY_0.offset, SECRET.0);
         bars.bar0.store64(HASH_KEY_1.offset, SECRET.1);
         Self {
             bars,
-            layout: Layout::new(&CARD).expect("a sound card"),
+            layout: Layout::new(&card()).expect("a sound card"),
             state: State::default(),
             slots: BTreeMap::new(),
         }
@@ -59,11 +60,21 @@ impl Tables {
         }
     }
 
-    /// Writes what differs from the tables as they are, and blanks the state of every flow.
+    /// Writes what differs from the tables as they are, and blanks the state of every flow; returns
+    /// the doorbells of what was written and of every flow entry.
     ///
     /// # Panics
     /// When an entry finds no slot.
-    pub fn load(&mut self, state: &State) {
+    pub fn load(&mut self, state: &State) -> Vec<Doorbell> {
+        let mut bells = Vec::new();
+        let mut ring = |table, first| {
+            let count = 1;
+            bells.push(Doorbell {
+                table,
+                first,
+                count,
+            });
+        };
         let old = std::mem::replace(&mut self.state, state.clone());
         for flow in old.flows().into_iter().chain(state.flows()) {
             if let Some(at) = self.layout.flow_state(flow) {
@@ -73,7 +84,9 @@ impl Tables {
         for entry in old.entries() {
             if state.get(entry.table, &entry.keys).is_none() {
                 let slot = self.slots.remove(&(entry.table, entry.keys.clone()));
-                self.clear(entry.table, slot.expect("every entry has a slot"));
+                let slot = slot.expect("every entry has a slot");
+                self.clear(entry.table, slot);
+                ring(entry.table, slot);
             }
         }
         for entry in state.entries() {
@@ -81,7 +94,12 @@ impl Tables {
             if was != Some(entry) {
                 self.write(entry);
             }
+            let is_flow = matches!(entry.table, TableId::FlowV4 | TableId::FlowV6);
+            if was != Some(entry) || is_flow {
+                ring(entry.table, self.slots[&(entry.table, entry.keys.clone())]);
+            }
         }
+        bells
     }
 
     fn write(&mut self, entry: &Entry) {

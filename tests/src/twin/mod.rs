@@ -1,35 +1,30 @@
 //! One pipeline, twice: whatever runs packets over the tables of a card. Twins may never disagree.
 
+mod bmv2;
 mod memory;
 mod native;
 
 use firmware_api::PortId;
 use firmware_api::flow_state::FlowState;
 use firmware_api::hash::HashKey;
-use firmware_api::schema;
 use hw_sim::CardConfig;
 use hw_sim::Verdict;
 use hw_sim::counters::Counters;
 use hw_sim::pipeline::Conditions;
 
 use crate::rows::State;
+pub use bmv2::Bmv2Twin;
 pub use memory::Tables;
 pub use native::Native;
 
-/// The card that every twin is: as large as the program in `p4/`.
-pub const CARD: CardConfig = CardConfig {
-    ports: 16,
-    flows: schema::FLOWS,
-    ways: 4,
-    stash: 64,
-    frontends: 16_384,
-    rules: 16_384,
-    selector: 131_072,
-    backends: 16_384,
-    instances: 4_096,
-    snat_blocks: 65_536,
-    ring_memory: 1 << 20,
-};
+/// The card that every twin is: as large as the program in `p4/`, with fewer ports.
+pub fn card() -> CardConfig {
+    CardConfig {
+        ports: 16,
+        ring_memory: 1 << 20,
+        ..CardConfig::bmv2()
+    }
+}
 
 /// The secret of the flow hash.
 pub const SECRET: HashKey = HashKey(1, 2);
@@ -60,17 +55,6 @@ pub trait Twin {
 
     /// What it counted.
     fn counters(&mut self) -> Counters;
-}
-
-/// BMv2 as a twin.
-///
-/// # Errors
-/// Why there is none.
-pub fn bmv2() -> Result<Box<dyn Twin>, String> {
-    if !is_on_path("simple_switch") {
-        return Err("simple_switch is not on PATH".to_owned());
-    }
-    Err("hw-sim has no BMv2 engine".to_owned())
 }
 
 /// Whether a program is on `PATH`.
