@@ -92,7 +92,17 @@ pub fn tell(case: &Case, one: &mut dyn Twin, other: &mut dyn Twin) -> String {
             let _ = writeln!(text, "#   {line}");
         }
     }
-    if disagreement == Some(Disagreement::Counters) {
+    if let (Some(Disagreement::Packet(at)), true) = (disagreement, expected == differs) {
+        let input = &small.steps[at];
+        let frame = input.packet.arriving(&small.state.link(input.ingress));
+        let mut exactly = |twin: &mut dyn Twin| {
+            twin.load(&small.state);
+            let verdict = twin.process(Conditions::from(&input.when), input.ingress, &frame);
+            let _ = writeln!(text, "# {}: {verdict:x?}", twin.name());
+        };
+        exactly(one);
+        exactly(other);
+    } else if disagreement == Some(Disagreement::Counters) {
         let _ = writeln!(text, "# {:?}\n# {:?}", one.counters(), other.counters());
     }
     text
