@@ -54,6 +54,7 @@ const bit<32> DROP_REASONS = 23;
 
 // Ports of the switch.
 const bit<9> FENCE_PORT = 504;
+const bit<9> UPLINK_INGRESS = 509;
 const bit<9> CPU_PORT = 510;
 
 // The mirroring session that copies packets to the CPU port.

@@ -10,7 +10,7 @@ control egress_port(inout headers_t hdr, inout metadata_t meta,
         standard.egress_spec = (bit<9>) meta.egress;
         if (!port.valid) {
             drop(meta, DROP_EGRESS_OFF);
-        } else if (!hdr.inject.isValid()) {
+        } else if (hdr.ethernet.isValid()) {
             bit<16> ethertype = ETHERTYPE_IPV4;
             hdr.ethernet.destination = port.peer_mac_v4;
             if (meta.is_v6) {

@@ -221,8 +221,9 @@ struct metadata_t {
     bit<1> reprocess;
     @field_list(FieldList.AGAIN)
     bit<1> second_pass;
+    // The record from the driver is still in front of it.
     @field_list(FieldList.AGAIN)
-    bit<1> fence;
+    bit<1> record;
     // It goes through the pipeline once more.
     bool   again;
 

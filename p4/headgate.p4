@@ -69,9 +69,10 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
         meta.backend = NO_ID;
         meta.flow = NO_FLOW;
         meta.length = (bit<16>) standard.packet_length;
-        meta.ingress = (bit<16>) standard.ingress_port;
-        if (meta.second_pass == 1) {
-            meta.ingress = EGRESS_RECIRCULATE;
+        if (standard.ingress_port == UPLINK_INGRESS) {
+            meta.ingress = UPLINK_PORT;
+        } else {
+            meta.ingress = (bit<16>) standard.ingress_port;
         }
 
         bool is_fence = hdr.inject.isValid() && hdr.inject.kind == KIND_FENCE;
@@ -79,6 +80,9 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
         if (hdr.inject.isValid()) {
             meta.length = meta.length - RECORD_LEN;
             meta.ingress = little_16(hdr.inject.port);
+        }
+        if (meta.second_pass == 1 && !is_fence) {
+            meta.ingress = EGRESS_RECIRCULATE;
         }
 
         if (is_fence) {
@@ -88,16 +92,13 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
             } else {
                 tick.write(0, little_32(hdr.inject.tick));
                 driverless.write(0, hdr.inject.driverless[0:0]);
-                meta.fence = 1;
                 meta.again = true;
             }
         } else if (is_transmit) {
             meta.egress = meta.ingress;
-            hdr.inject.setInvalid();
         } else {
             if (hdr.inject.isValid()) {
                 meta.reprocess = 1;
-                hdr.inject.setInvalid();
             }
             if (meta.ingress == EGRESS_RECIRCULATE) {
                 meta.second_pass = 1;
@@ -133,6 +134,9 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
         }
         if (meta.again) {
             standard.egress_spec = FENCE_PORT;
+            meta.record = (bit<1>) hdr.inject.isValid();
+        } else if (!is_fence) {
+            hdr.inject.setInvalid();
         }
 
         if (meta.fate == Fate.HELD && meta.driverless) {

@@ -5,10 +5,20 @@ parser parse_frame(packet_in packet,
                    out headers_t hdr,
                    inout metadata_t meta,
                    inout standard_metadata_t standard) {
+    // BMv2 parses a copy anew, with metadata of any packet before it, but with the port that the
+    // packet came in by. On a second pass the port is 0, which no packet comes in by, and what
+    // metadata says is the packet's own.
     state start {
-        transition select(standard.ingress_port, meta.fence) {
-            (CPU_PORT, _): record;
-            (_, 1): record;
+        transition select(standard.ingress_port) {
+            CPU_PORT: record;
+            0: second_pass;
+            default: ethernet;
+        }
+    }
+
+    state second_pass {
+        transition select(meta.record) {
+            1: record;
             default: ethernet;
         }
     }

@@ -66,6 +66,9 @@ pub const PORTS: u16 = 504;
 /// The first of four ports by which fences come back ([`FENCE`]); one for each egress thread of
 /// BMv2, which are told apart by the port number modulo 4.
 pub const FENCE_PORT: u16 = 504;
+/// By this port the frames of [`UPLINK_PORT`](crate::UPLINK_PORT) come in: port 0 is where BMv2 says
+/// that a packet on its second pass came in.
+pub const UPLINK_INGRESS: u16 = 509;
 /// The port to and from the driver: punt and inject records, without their ring's first word.
 pub const CPU_PORT: u16 = 510;
 /// The mirroring session that copies packets to [`CPU_PORT`].

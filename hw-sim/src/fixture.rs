@@ -259,7 +259,8 @@ impl Writer<'_> {
         self.insert(SnatBlock::new(key, 0));
     }
 
-    pub(crate) fn flow(&self, key: FlowKey<IpAddr>, action: FlowAction<IpAddr>) {
+    /// Returns the slot.
+    pub(crate) fn flow(&self, key: FlowKey<IpAddr>, action: FlowAction<IpAddr>) -> u32 {
         match (key.source, key.destination, action.address) {
             (IpAddr::V4(source), IpAddr::V4(destination), IpAddr::V4(address)) => {
                 let key = FlowKey {
@@ -278,7 +279,7 @@ impl Writer<'_> {
                     port: action.port,
                     egress: action.egress,
                 };
-                self.insert(FlowV4::new(key, action));
+                self.insert(FlowV4::new(key, action))
             }
             (IpAddr::V6(source), IpAddr::V6(destination), IpAddr::V6(address)) => {
                 let key = FlowKey {
@@ -297,7 +298,7 @@ impl Writer<'_> {
                     port: action.port,
                     egress: action.egress,
                 };
-                self.insert(FlowV6::new(key, action));
+                self.insert(FlowV6::new(key, action))
             }
             _ => panic!("families differ"),
         }

@@ -111,3 +111,43 @@ fn a_closed_pipe_is_success() {
     assert_eq!(reader.wait().expect("ends").code(), Some(0));
     assert_eq!(terminate(&mut child), Some(0));
 }
+
+#[test]
+fn options_of_a_switch_are_checked() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let card = dir.path().join("card");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hw-sim"));
+        command.args(["run", "--dir"]).arg(&card).args(arguments);
+        let output = command.output().expect("runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!card.exists(), "nothing is left");
+        (output.status.code(), said)
+    };
+    let (code, said) = run(&["--thrift-port", "9090"]);
+    assert!(code == Some(2) && said.contains("--engine bmv2"), "{said}");
+    let (code, said) = run(&["--engine", "bmv2", "--flows", "65536"]);
+    assert!(code == Some(2) && said.contains("32768 flows"), "{said}");
+    let (code, said) = run(&["--engine", "bmv2", "--switch", "/no/such/switch"]);
+    assert!(
+        code == Some(3) && said.contains("/no/such/switch"),
+        "{said}"
+    );
+    let (code, said) = run(&["--engine", "bmv2", "--p4", "/no/such/program.json"]);
+    assert!(
+        code == Some(3) && said.contains("/no/such/program.json"),
+        "{said}"
+    );
+    let attach = [
+        "--attach",
+        "127.0.0.1:1",
+        "--attach-socket",
+        "/no/such/socket",
+    ];
+    let (code, said) = run(&[&["--engine", "bmv2"], &attach[..]].concat());
+    assert!(code == Some(3) && said.contains("127.0.0.1:1"), "{said}");
+    let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a port");
+    let port = taken.local_addr().expect("bound").port().to_string();
+    let (code, said) = run(&["--engine", "bmv2", "--thrift-port", &port]);
+    assert!(code == Some(3) && said.contains(&port), "{said}");
+}

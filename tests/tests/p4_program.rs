@@ -78,6 +78,7 @@ fn constants() -> String {
         9,
         vec![
             of("FENCE_PORT", schema::FENCE_PORT.into()),
+            of("UPLINK_INGRESS", schema::UPLINK_INGRESS.into()),
             of("CPU_PORT", schema::CPU_PORT.into()),
         ],
     );

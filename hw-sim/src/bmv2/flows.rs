@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn registers_are_the_block_that_a_host_decodes() {
         let known = Known {
-            registers: [SEEN | 0x12_10 << 32 | 77, u64::from(u32::MAX), 5, 100, 200],
+            registers: [SEEN | 0x1210_0000_004d, u64::from(u32::MAX), 5, 100, 200],
             packets: [2, 3],
         };
         let bar2 = memory::anonymous(4096).expect("memory");
@@ -376,7 +376,7 @@ mod tests {
         };
         assert_eq!(FlowState::load(&bar2, 64), expected);
         let back = Known::restored(bar2.load_words(64), 99);
-        let last_seen = SEEN | 0x12_10 << 32 | 99;
+        let last_seen = SEEN | 0x1210_0000_0063;
         assert_eq!(back.registers[0], last_seen);
         assert_eq!(
             (back.registers[1..].to_vec(), back.packets),

@@ -7,6 +7,7 @@
 //! frames ──► traffic (records, fences) ──► packets (socket) ───────────────────────┤
 //! ports, punt ring ◄── traffic ◄── packets ◄───────────────────────────────────────┘
 //! process: starts the switch and sees it end      program: checks the JSON, gives names
+//! session: one life of the switch                 engine, exit: the card's side
 //! ```
 //!
 //! The ports stay the card's. A round gives the switch its frames, and is over when fences say that
@@ -17,42 +18,40 @@
 //! [`LONGEST_DELAY`]; it gets all entries from BAR2, as by a rescan, and the flows' state as it was
 //! last harvested. Frames that were in it count as dropped by [`LOST`].
 
+mod engine;
 mod entries;
+mod error;
+mod exit;
 mod flows;
 mod packets;
 mod process;
 mod program;
 mod runtime;
+mod session;
 #[cfg(test)]
 mod tests;
 mod traffic;
 mod verdict;
 
-use std::io;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use firmware_api::doorbell::Doorbell;
-use firmware_api::inject::Inject;
-use firmware_api::punt::Punt;
-use firmware_api::schema::{CPU_PORT, CPU_SESSION, PORTS};
-use firmware_api::{DropReason, Memory, PortId, TableId};
+use firmware_api::schema::PORTS;
+use firmware_api::{DropReason, Memory, TableId};
 
-use crate::batch::Batch;
-use crate::config::{CardConfig, ConfigError, Layout};
+use crate::config::{CardConfig, Layout};
 use crate::counters::Counters;
-use crate::engine::Engine;
 use crate::lookup::{Spaces, Tables};
-use crate::pipeline::{Conditions, Outlet, flow_hash};
+use crate::pipeline::Outlet;
 use entries::Entries;
-use flows::{Array, Flows};
-use packets::Packets;
+pub use error::Bmv2Error;
+use exit::Exit;
+use flows::Flows;
 use process::Process;
 pub use process::{Attach, Start, Switch};
 use program::Program;
 pub use program::ProgramError;
-use runtime::{Call, Refused, Reply, Runtime};
-use traffic::{Input, Output, Traffic};
+use session::{Session, config_of, connect};
+use traffic::Input;
 
 /// How a frame counts that the switch took and never gave back: its port had no pipeline behind it.
 pub const LOST: DropReason = DropReason::PortOff;
@@ -66,84 +65,6 @@ const START: Duration = Duration::from_secs(20);
 const ASK: Duration = Duration::from_millis(10);
 /// Starts with another port when one that was free is taken.
 const STARTS: usize = 3;
-/// Packets of an egress queue of the switch: more than are ever on their way.
-const QUEUE: u32 = 16_384;
-
-/// Why there is no switch.
-#[derive(Debug, thiserror::Error)]
-pub enum Bmv2Error {
-    /// A size is out of range.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The card is larger than the program.
-    #[error("a card with engine bmv2 cannot have {value} {what}: the P4 program has {most}")]
-    Size {
-        /// What there would be too many of.
-        what: String,
-        /// How many the card would have.
-        value: u64,
-        /// How many the program has.
-        most: u64,
-    },
-    /// A file cannot be read or made.
-    #[error("{0}: {1}")]
-    File(String, io::Error),
-    /// The program is not the schema's.
-    #[error("{name}: {error}; p4/compile makes one that fits")]
-    Program {
-        /// Where the program is from.
-        name: String,
-        /// What is wrong.
-        error: ProgramError,
-    },
-    /// The switch's executable does not run.
-    #[error("{}: {error}; install BMv2, or say where its simple_switch is with --switch", path.display())]
-    Switch {
-        /// The executable.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// The port of the runtime interface cannot be had.
-    #[error("port {0}: {1}; choose another with --thrift-port, or leave the choice to hw-sim")]
-    Port(u16, io::Error),
-    /// The switch ended before it listened.
-    #[error("the switch ended with {0}")]
-    Ended(String),
-    /// Nobody listens.
-    #[error("no switch answers at {what}: {error}")]
-    Silent {
-        /// An address or a socket.
-        what: String,
-        /// Why not.
-        error: io::Error,
-    },
-    /// The runtime interface failed.
-    #[error("the switch's runtime interface: {0}")]
-    Runtime(#[from] thrift::Error),
-    /// The switch does not do what it has to.
-    #[error("the switch does not take {what}: {error}")]
-    Refused {
-        /// What it was asked.
-        what: &'static str,
-        /// Its answer.
-        error: String,
-    },
-    /// The packet socket failed.
-    #[error("the switch's packet socket: {0}")]
-    Packets(io::Error),
-}
-
-/// A switch that forwards.
-#[derive(Debug)]
-struct Session {
-    runtime: Runtime,
-    traffic: Traffic,
-    /// `drops` of the program when they were last read.
-    drops: [u64; DropReason::ALL.len()],
-    /// Behind the sockets, so that it ends after them.
-    process: Option<Process>,
-}
 
 /// Where the switch stands.
 #[derive(Debug)]
@@ -404,282 +325,4 @@ fn fits(config: &CardConfig) -> Result<(), Bmv2Error> {
         check(&what, slots, id.schema().size.into())?;
     }
     Ok(())
-}
-
-/// Connects to both interfaces. The runtime interface answers some time before all of its services
-/// do.
-fn connect(attach: &Attach) -> Result<(Runtime, Packets), Bmv2Error> {
-    let mut runtime = Runtime::connect(attach.runtime).map_err(|error| Bmv2Error::Silent {
-        what: attach.runtime.to_string(),
-        error,
-    })?;
-    let packets = Packets::connect(&attach.packets).map_err(|error| Bmv2Error::Silent {
-        what: attach.packets.display().to_string(),
-        error,
-    })?;
-    let mirror = Call::MirrorTo {
-        session: CPU_SESSION,
-        port: CPU_PORT,
-    };
-    done("a mirroring session", runtime.call(mirror)?)?;
-    let depth = Call::EgressQueueDepth { packets: QUEUE };
-    done("the depth of its queues", runtime.call(depth)?)?;
-    Ok((runtime, packets))
-}
-
-/// The program of a running switch.
-fn config_of(attach: &Attach) -> Result<String, Bmv2Error> {
-    let mut runtime = Runtime::connect(attach.runtime).map_err(|error| Bmv2Error::Silent {
-        what: attach.runtime.to_string(),
-        error,
-    })?;
-    match done("a question for its program", runtime.call(Call::Config)?)? {
-        Reply::Text(json) => Ok(json),
-        _ => Ok(String::new()),
-    }
-}
-
-fn done(what: &'static str, reply: Result<Reply, Refused>) -> Result<Reply, Bmv2Error> {
-    reply.map_err(|refused| {
-        let error = refused.to_string();
-        Bmv2Error::Refused { what, error }
-    })
-}
-
-impl Session {
-    /// Makes a switch ready: no entries, no state, no counts.
-    fn new(
-        runtime: Runtime,
-        packets: Packets,
-        process: Option<Process>,
-        program: &Program,
-    ) -> Result<Self, Bmv2Error> {
-        let mut session = Self {
-            runtime,
-            traffic: Traffic::new(packets).map_err(Bmv2Error::Packets)?,
-            drops: Default::default(),
-            process,
-        };
-        session.clear(program)?;
-        Ok(session)
-    }
-
-    /// Empties tables, registers and counters.
-    fn clear(&mut self, program: &Program) -> Result<(), Bmv2Error> {
-        let instances = TableId::ALL.iter().flat_map(|id| program.instances(*id));
-        let tables = instances.map(|instance| Call::ClearEntries {
-            table: &instance.table,
-        });
-        let registers = Array::ALL.iter().map(|array| Call::ResetRegisters {
-            register: program.register(*array),
-        });
-        let counters = Call::ResetCounters {
-            counter: &program.drops,
-        };
-        let calls = tables.chain(registers).chain([counters]);
-        let mut refused = None;
-        self.runtime
-            .calls(calls.map(|call| ((), call)), |(), reply| {
-                refused = refused.take().or(reply.err());
-            })?;
-        self.drops = Default::default();
-        done("a reset", refused.map_or(Ok(Reply::Done), Err))?;
-        Ok(())
-    }
-
-    fn read_drops(&mut self, program: &Program) -> thrift::Result<()> {
-        let counter = program.drops.as_str();
-        let calls = (0..DropReason::ALL.len()).map(|i| {
-            let index = i as u32;
-            (i, Call::ReadCounter { counter, index })
-        });
-        let drops = &mut self.drops;
-        self.runtime.calls(calls, |i, reply| {
-            drops[i] = reply.as_ref().map_or(drops[i], Reply::number);
-        })
-    }
-}
-
-/// Where what comes out of the switch goes.
-struct Exit<'a, M, O> {
-    tables: Tables<'a, M>,
-    counters: &'a mut Counters,
-    accounted: &'a mut u64,
-    outlet: &'a mut O,
-}
-
-impl<M: Memory, O: Outlet> Exit<'_, M, O> {
-    fn take(&mut self, output: Output<'_>) {
-        match output {
-            Output::Frame(port, frame) => {
-                *self.accounted += 1;
-                if self.outlet.transmit(port, frame) {
-                    self.counters.tx += 1;
-                } else {
-                    self.counters.drop(DropReason::EgressOff);
-                }
-            }
-            Output::Record(words, bytes) => match Punt::decode(words) {
-                Ok(punt) => self.punt(punt, bytes),
-                Err(error) => tracing::warn!(?error, "a record of the switch makes no sense"),
-            },
-        }
-    }
-
-    fn punt(&mut self, mut punt: Punt, bytes: &[u8]) {
-        if bytes.len() != usize::from(punt.captured) {
-            eprintln!("DBG {punt:?} {} {:02x?}", bytes.len(), bytes);
-        }
-        let bytes = &bytes[..bytes.len().min(usize::from(punt.captured))];
-        punt.captured = bytes.len() as u16;
-        punt.flow_hash = flow_hash(&self.tables, &punt, bytes);
-        let written = self.outlet.punt(&punt, bytes);
-        self.counters.punt(punt.reason, written);
-        if punt.reason.is_copy() {
-            return;
-        }
-        *self.accounted += 1;
-        if written {
-            self.counters.held += 1;
-        } else {
-            self.counters.drop(DropReason::PuntRingFull);
-        }
-    }
-}
-
-impl Engine for Bmv2 {
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    fn reset(&mut self) {
-        self.entries.forget();
-        self.flows.forget();
-        (self.given, self.accounted) = (0, 0);
-        self.with_switch(|bmv2, session| session.clear(&bmv2.program));
-        self.counters = Counters::default();
-    }
-
-    fn written(&mut self, bell: Doorbell) {
-        self.entries.written(bell);
-    }
-
-    fn rescan(&mut self) {
-        self.entries.rescan();
-    }
-
-    fn advance<M: Memory>(&mut self, spaces: Spaces<'_, M>, tick: u32) -> bool {
-        let mut started = None;
-        if !matches!(self.state, State::Up(_)) {
-            match self.step() {
-                Ok(true) => {
-                    started = Some(tick);
-                    self.entries.forget();
-                    self.flows.forget();
-                    self.entries.rescan();
-                }
-                Ok(false) => return false,
-                Err(error) => {
-                    self.fail(&error);
-                    return false;
-                }
-            }
-        }
-        let up = self.with_switch(|bmv2, session| {
-            session.traffic.probe().map_err(Bmv2Error::Packets)?;
-            if bmv2.entries.is_stale() {
-                bmv2.take_up(session, spaces, started)?;
-            }
-            Ok(())
-        });
-        if let (Some(()), Some(_)) = (up, started) {
-            self.delay = FIRST_DELAY;
-            tracing::info!(process = self.process_id(), "the switch is up again");
-        }
-        up.is_some()
-    }
-
-    fn run<M: Memory>(
-        &mut self,
-        spaces: Spaces<'_, M>,
-        conditions: Conditions,
-        batch: &mut Batch,
-        outlet: &mut impl Outlet,
-    ) {
-        let came = batch.len() as u64;
-        if conditions.reprocess {
-            self.counters.reprocessed += came;
-        } else {
-            self.counters.rx += came;
-        }
-        if !batch.is_empty() {
-            self.with_switch(|_, session| {
-                session.traffic.tell(conditions);
-                Ok(())
-            });
-        }
-        for frame in batch.frames() {
-            let bytes = frame.bytes();
-            let input = if conditions.reprocess {
-                Input::Record(Inject::Reprocess(frame.ingress).encode(bytes.len() as u16))
-            } else {
-                Input::Frame(frame.ingress)
-            };
-            self.give(spaces, input, bytes, outlet);
-        }
-        batch.clear();
-    }
-
-    fn transmit<M: Memory>(
-        &mut self,
-        spaces: Spaces<'_, M>,
-        port: PortId,
-        frame: &[u8],
-        outlet: &mut impl Outlet,
-    ) {
-        self.counters.injected += 1;
-        let record = Inject::Transmit(port).encode(frame.len() as u16);
-        self.give(spaces, Input::Record(record), frame, outlet);
-    }
-
-    fn complete<M: Memory>(&mut self, spaces: Spaces<'_, M>, outlet: &mut impl Outlet) {
-        self.with_switch(|bmv2, session| {
-            if !session.traffic.is_open() {
-                return Ok(());
-            }
-            let mut exit = bmv2.exit(spaces, outlet);
-            let completed = session.traffic.complete(|out| exit.take(out));
-            completed.map_err(Bmv2Error::Packets)?;
-            bmv2.count_drops(session)
-        });
-    }
-
-    fn harvest_activity(&mut self, first: u32, count: u32, each: impl FnMut(u64)) -> bool {
-        let harvested = self.with_switch(|bmv2, session| {
-            let runtime = &mut session.runtime;
-            flows::harvest_activity(first, count, &bmv2.program, runtime, each)?;
-            Ok(())
-        });
-        harvested.is_some()
-    }
-
-    fn harvest_states<M: Memory>(
-        &mut self,
-        spaces: Spaces<'_, M>,
-        flows: impl Iterator<Item = u32>,
-    ) -> bool {
-        let flows: Vec<_> = flows.collect();
-        let harvested = self.with_switch(|bmv2, session| {
-            let (layout, held, program) = (&bmv2.layout, &bmv2.entries, &bmv2.program);
-            let runtime = &mut session.runtime;
-            bmv2.flows
-                .harvest(&flows, spaces, layout, held, program, runtime)?;
-            Ok(())
-        });
-        harvested.is_some()
-    }
 }

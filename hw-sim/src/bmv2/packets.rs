@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! hello     00 'S' 'P' 00, protocol (u16) 16 = PAIR version 0, zero (u16); from both sides
-//! message   01, length (u64); 12 bytes: type, port, bytes of packet (i32 each); the packet
+//! message   01, length (u64); 12 bytes: type, port, bytes of packet (u32 each); the packet
 //! ```
 //! Hello and length are in network order, the twelve bytes in the machine's. The transport is SP
 //! (the protocol family of nanomsg) over a Unix socket. Nothing here ever waits but
@@ -24,8 +24,8 @@ const HELLO_PATIENCE: Duration = Duration::from_secs(5);
 const WHOLE: u8 = 1;
 const PREFIX_LEN: usize = 9;
 const HEADER_LEN: usize = 12;
-const PACKET_IN: i32 = 3;
-const PACKET_OUT: i32 = 4;
+const PACKET_IN: u32 = 3;
+const PACKET_OUT: u32 = 4;
 /// No packet of the switch is longer: a frame, a VLAN tag, a record before it.
 const LONGEST: usize = MAX_FRAME + 512;
 /// Bytes that one system call reads.
@@ -68,7 +68,7 @@ impl Packets {
         self.outgoing.push(WHOLE);
         let message = (HEADER_LEN + len) as u64;
         self.outgoing.extend(message.to_be_bytes());
-        for number in [PACKET_IN, port.into(), len as i32] {
+        for number in [PACKET_IN, port.into(), len as u32] {
             self.outgoing.extend(number.to_ne_bytes());
         }
         for part in parts {
@@ -153,7 +153,7 @@ impl Packets {
         let (header, packet) = message.split_at(HEADER_LEN);
         let number = |i: usize| {
             let bytes = header[4 * i..4 * i + 4].try_into().expect("four bytes");
-            i32::from_ne_bytes(bytes)
+            u32::from_ne_bytes(bytes)
         };
         let port = PortId::try_from(number(1)).ok();
         match port {
@@ -183,3 +183,6 @@ impl Packets {
 fn broken(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
+
+#[cfg(test)]
+mod tests;

@@ -386,7 +386,7 @@ impl Message<'_> {
     /// Exact match keys: kind 0, the value in a struct of its own.
     fn keys(&mut self, id: i16, keys: &[Vec<u8>]) -> thrift::Result<()> {
         self.field(TType::List, id)?;
-        let head = TListIdentifier::new(TType::Struct, keys.len() as i32);
+        let head = TListIdentifier::new(TType::Struct, (keys.len() as u32).cast_signed());
         self.0.write_list_begin(&head)?;
         for key in keys {
             self.i32(1, 0)?;
@@ -401,7 +401,7 @@ impl Message<'_> {
 
     fn parameters(&mut self, id: i16, parameters: &[Vec<u8>]) -> thrift::Result<()> {
         self.field(TType::List, id)?;
-        let head = TListIdentifier::new(TType::String, parameters.len() as i32);
+        let head = TListIdentifier::new(TType::String, (parameters.len() as u32).cast_signed());
         self.0.write_list_begin(&head)?;
         for parameter in parameters {
             self.0.write_bytes(parameter)?;
@@ -418,7 +418,8 @@ fn read_value(input: &mut impl TInputProtocol, kind: TType) -> thrift::Result<Re
         TType::String => Reply::Text(String::from_utf8_lossy(&input.read_bytes()?).into_owned()),
         TType::List => {
             let head = input.read_list_begin()?;
-            let mut numbers = Vec::with_capacity(head.size.clamp(0, 1 << 20) as usize);
+            let mut numbers =
+                Vec::with_capacity(head.size.clamp(0, 1 << 20).cast_unsigned() as usize);
             for _ in 0..head.size {
                 numbers.push(input.read_i64()?.cast_unsigned());
             }
@@ -451,4 +452,4 @@ fn read_number(input: &mut impl TInputProtocol) -> thrift::Result<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

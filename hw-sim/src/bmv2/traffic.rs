@@ -7,9 +7,9 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use firmware_api::PortId;
 use firmware_api::ring::Words;
-use firmware_api::schema::{CPU_PORT, FENCE, FENCE_PORT};
+use firmware_api::schema::{CPU_PORT, FENCE, FENCE_PORT, UPLINK_INGRESS};
+use firmware_api::{PortId, UPLINK_PORT};
 
 use super::packets::Packets;
 use crate::pipeline::Conditions;
@@ -73,6 +73,7 @@ impl Traffic {
         each: impl FnMut(Output<'_>),
     ) -> io::Result<()> {
         match input {
+            Input::Frame(UPLINK_PORT) => self.packets.queue(UPLINK_INGRESS, [&[], frame]),
             Input::Frame(port) => self.packets.queue(port, [&[], frame]),
             Input::Record(words) => {
                 let words = words.map(u64::to_le_bytes);

@@ -14,7 +14,10 @@ use firmware_api::register::{self, Register};
 use firmware_api::ring::{self, Layout as RingLayout};
 use firmware_api::selector::HashMode;
 use firmware_api::{DropReason, Protocol, PuntReason, Zone};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::Bmv2;
@@ -264,6 +267,7 @@ with_each_engine! {
     the_latch_keeps_the_first_error_until_it_is_cleared,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as the tests below")]
 fn a_card_says_who_it_is_and_how_large<E: Engine>(rig: Rig<E>) {
     let bar0 = &*rig.bars.bar0;
     assert_eq!(bar0.load64(register::MAGIC.offset), register::MAGIC_VALUE);
@@ -479,4 +483,36 @@ fn the_latch_keeps_the_first_error_until_it_is_cleared<E: Engine>(mut rig: Rig<E
     rig.set(register::ERROR_CLEAR, 1);
     rig.poll();
     assert_eq!(rig.bars.bar0.load64(register::ERROR_LATCH.offset), 0);
+}
+
+#[test]
+fn a_card_says_that_its_engine_is_down_and_frames_wait() {
+    let Some(mut rig) = Rig::bmv2() else {
+        return;
+    };
+    let process = rig.card.engine().process_id().expect("a process");
+    kill(Pid::from_raw(process.cast_signed()), Signal::SIGKILL).expect("ours");
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let until = |rig: &mut Rig<Bmv2>, is_down: bool| {
+        while (rig.get(STATUS) & STATUS_ENGINE_DOWN != 0) != is_down {
+            assert!(Instant::now() < deadline, "down: {is_down}");
+            std::thread::sleep(Duration::from_millis(2));
+            rig.poll();
+        }
+    };
+    until(&mut rig, true);
+    rig.ports
+        .send(0, &Wire::tcp(0, CLIENT, FRONTEND, SYN).frame());
+    rig.inject(Inject::Transmit(1), &[1; 60]);
+    rig.poll();
+    assert_eq!((rig.ports.waiting(), rig.counters().rx), (1, 0));
+    assert!(!rig.card.is_forwarding());
+    until(&mut rig, false);
+    rig.poll();
+    assert_eq!((rig.ports.waiting(), rig.ports.take().len()), (0, 2));
+    assert_eq!(
+        rig.take_punt().expect("a record").0.reason,
+        PuntReason::Learn
+    );
+    assert_eq!(rig.counters().tx, 2);
 }

@@ -28,7 +28,7 @@ enum Command {
     ///
     /// The card forwards by itself (--engine native), or through a BMv2 switch that runs the same pipeline as a
     /// P4 program (--engine bmv2): slower by orders of magnitude, for proving the program.
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Print every register of a running card.
     Registers(Directory),
     /// Print what happened to the frames of a running card.

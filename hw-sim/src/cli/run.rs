@@ -64,7 +64,7 @@ pub(super) struct Run {
 enum EngineKind {
     /// The pipeline of hw-sim itself.
     Native,
-    /// BMv2's simple_switch, which runs the P4 program and is started and supervised.
+    /// BMv2's `simple_switch`, which runs the P4 program and is started and supervised.
     Bmv2,
 }
 

@@ -8,7 +8,7 @@ use firmware_api::entry::Key;
 use firmware_api::entry::flow::{FlowAction, FlowV4, FlowV6};
 use firmware_api::entry::port::Port;
 use firmware_api::flow_state::{self, Sighting, tcp_flags};
-use firmware_api::packet::{Class, Headers, parse};
+use firmware_api::packet::{Headers, parse};
 use firmware_api::punt::Punt;
 use firmware_api::{
     DropReason, EGRESS_RECIRCULATE, Family, Memory, PuntReason, TableId, Zone, control,
@@ -71,7 +71,7 @@ pub(crate) fn record_hash<M: Memory>(tables: &Tables<'_, M>, punt: &Punt, bytes:
         port.map(|port| port.config().zone)
     };
     match (parse(&frame), zone) {
-        (Ok(headers), Some(zone)) if matches!(headers.class, Class::Tcp | Class::Udp) => {
+        (Ok(headers), Some(zone)) if headers.has_flow() => {
             hash(tables, &headers, zone, &frame) as u32
         }
         _ => 0,
