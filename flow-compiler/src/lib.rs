@@ -10,6 +10,7 @@
 //! through the tables by linear search, the slow truth that faster paths are judged by.
 #![forbid(unsafe_code)]
 
+pub mod bmv2;
 mod config;
 pub mod diagnostic;
 pub mod diff;

@@ -5,14 +5,19 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use firmware_api::entry::address::AddressKey;
-use firmware_api::entry::backend::{BackendConfig, BackendId};
-use firmware_api::entry::frontend::{FrontendAction, FrontendKey};
-use firmware_api::entry::instance::{InstanceConfig, InstanceId};
-use firmware_api::entry::port::PortConfig;
-use firmware_api::entry::return_path::{ReturnPathAction, ReturnPathKey};
-use firmware_api::entry::rule::{RuleConfig, RuleId};
-use firmware_api::{PortId, TableId};
+use firmware_api::entry::Entry as _;
+use firmware_api::entry::address::{Address, AddressKey};
+use firmware_api::entry::backend::{Backend, BackendConfig, BackendId};
+use firmware_api::entry::frontend::{FrontendAction, FrontendKey, FrontendV4, FrontendV6};
+use firmware_api::entry::instance::{Instance, InstanceConfig, InstanceId};
+use firmware_api::entry::port::{Port, PortConfig};
+use firmware_api::entry::return_path::{
+    ReturnPathAction, ReturnPathKey, ReturnPathV4, ReturnPathV6,
+};
+use firmware_api::entry::rule::{Rule, RuleConfig, RuleId};
+use firmware_api::entry::selector::Selector;
+use firmware_api::schema::P4Entry;
+use firmware_api::{PortId, TableId, control};
 
 /// The entries of every static table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +83,26 @@ impl Entry {
             Self::ReturnPathV6(..) => TableId::ReturnPathV6,
             Self::Instance(..) => TableId::Instance,
             Self::Address(..) => TableId::Address,
+        }
+    }
+
+    /// The entry as a P4 program has it; `None` for a port that is off.
+    pub fn to_p4(&self) -> Option<P4Entry> {
+        fn sealed<const N: usize>(entry: impl firmware_api::entry::Entry<N>) -> [u64; N] {
+            control::seal(entry.to_words(), 0)
+        }
+        let of = |index, words: &[u64]| P4Entry::of(self.table(), index, words);
+        match *self {
+            Self::Port(port, config) => of(port.into(), &sealed(Port::new(config))),
+            Self::FrontendV4(key, action) => of(0, &sealed(FrontendV4::new(key, action))),
+            Self::FrontendV6(key, action) => of(0, &sealed(FrontendV6::new(key, action))),
+            Self::Rule(id, config) => of(id.into(), &Rule::new(config).to_words()),
+            Self::Selector(slot, id) => of(slot, &Selector::new(Some(id)).to_words()),
+            Self::Backend(id, config) => of(id.into(), &sealed(Backend::new(config))),
+            Self::ReturnPathV4(key, action) => of(0, &sealed(ReturnPathV4::new(key, action))),
+            Self::ReturnPathV6(key, action) => of(0, &sealed(ReturnPathV6::new(key, action))),
+            Self::Instance(id, config) => of(id.into(), &sealed(Instance::new(config))),
+            Self::Address(key, id) => of(0, &sealed(Address::new(key, id))),
         }
     }
 }

@@ -263,3 +263,20 @@ fn a_refused_configuration_is_no_everywhere() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean `seed`?"));
     }
 }
+
+#[test]
+fn a_dump_for_bmv2_is_commands_and_nothing_else() {
+    let output = run(&["dump", EXAMPLE, "--format", "bmv2"]);
+    assert!(output.status.success(), "{}", told(&output));
+    let commands = String::from_utf8(output.stdout).expect("text");
+    let mut lines = commands.lines();
+    assert_eq!(lines.next(), Some("mirroring_add 1 510"));
+    assert_eq!(lines.next(), Some("register_write ingress.driverless 0 1"));
+    assert!(lines.all(|line| line.starts_with("table_add ingress.") && line.contains(" =>")));
+    let backend = run(&["dump", EXAMPLE, "--format", "bmv2", "--table", "backend"]);
+    let backend = String::from_utf8(backend.stdout).expect("text");
+    assert!(
+        backend.contains(".forward_v4 0 => 10.0.0.4 8080 1\n"),
+        "{backend}"
+    );
+}

@@ -14,7 +14,7 @@ use flow_compiler::ir::{
 /// A packet, as far as the rules look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// TCP, UDP, or ICMP (an echo request).
+    /// TCP, UDP, ICMP, or none of them.
     pub protocol: Protocol,
     /// Source address.
     pub source: IpAddr,
@@ -26,6 +26,10 @@ pub struct Packet {
     pub destination_port: u16,
     /// TCP: SYN without ACK.
     pub opens: bool,
+    /// An ICMP error, which quotes a packet.
+    pub is_error: bool,
+    /// The VLAN id of its tag; 0 when it has none.
+    pub vlan: u16,
     /// Where it comes in: 0 = uplink, else a vport.
     pub ingress: PortId,
 }
@@ -63,13 +67,20 @@ enum Listener<'a> {
 /// driver that lives.
 pub fn fate(ir: &Ir, packet: &Packet) -> Fate {
     let instance = ir.instances.iter().find(|i| i.vport == packet.ingress);
+    let vlan = if packet.ingress == 0 {
+        ir.uplink.vlan
+    } else {
+        0
+    };
     match (packet.ingress, instance) {
-        (0, _) => from_uplink(ir, packet),
-        (_, None) => Fate::Dropped(DropReason::PortOff),
-        (_, Some(instance)) if !may_send(ir, instance, packet) => {
+        (1.., None) => Fate::Dropped(DropReason::PortOff),
+        _ if packet.vlan != vlan => Fate::Dropped(DropReason::VlanMismatch),
+        (1.., Some(instance)) if !may_send(ir, instance, packet) => {
             Fate::Dropped(DropReason::SpoofedSource)
         }
-        (_, Some(instance)) => from_instance(ir, instance, packet),
+        _ if packet.is_error => Fate::Held(PuntReason::IcmpError),
+        (1.., Some(instance)) => from_instance(ir, instance, packet),
+        (0, _) => from_uplink(ir, packet),
     }
 }
 

@@ -170,6 +170,8 @@ proptest! {
                 source_port: segment.source.1,
                 destination_port: segment.destination.1,
                 opens: segment.flags & flags::SA == flags::S,
+                is_error: false,
+                vlan: 0,
                 ingress,
             });
             let verdict = explained(&lowered, ingress, &segment);

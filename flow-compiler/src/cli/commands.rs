@@ -14,12 +14,12 @@ use flow_compiler::lower::{Live, Lowered, lower};
 use flow_compiler::names::Names;
 use flow_compiler::source::Source;
 use flow_compiler::tables::STATIC_TABLES;
-use flow_compiler::{Compiled, Rejected};
+use flow_compiler::{Compiled, Rejected, bmv2};
 use serde_json::{Value, json};
 
 use super::output::{print, print_json, print_with, say, write_file};
 use super::progress::Shown;
-use super::{Failure, Format};
+use super::{DumpFormat, Failure, Format};
 
 pub(super) fn check(config: &Path, format: Format) -> Result<(), Failure> {
     let source = load(config)?;
@@ -82,13 +82,23 @@ pub(super) fn compile(config: &Path, output: &Path) -> Result<(), Failure> {
     write_file(output, write)
 }
 
-pub(super) fn dump(config: &Path, table: Option<TableId>, format: Format) -> Result<(), Failure> {
+pub(super) fn dump(
+    config: &Path,
+    table: Option<TableId>,
+    format: DumpFormat,
+) -> Result<(), Failure> {
     let Lowered { tables, names } = tables(config, &mut Ids::default())?;
     match format {
-        Format::Text => print(&dump::to_text(&tables, &names, table)),
-        Format::Json => print_with(|mut out: &mut dyn io::Write| {
+        DumpFormat::Text => print(&dump::to_text(&tables, &names, table)),
+        DumpFormat::Json => print_with(|mut out: &mut dyn io::Write| {
             dump::write_json(&tables, &names, table, &mut out)
         }),
+        DumpFormat::Bmv2 => {
+            let program = bmv2::Program::headgate();
+            print_with(|mut out: &mut dyn io::Write| {
+                bmv2::write(&tables, &program, table, &mut out)
+            })
+        }
     }
 }
 

@@ -46,8 +46,9 @@ enum Command {
         /// Only this table
         #[arg(long, value_name = "NAME", value_parser = table)]
         table: Option<TableId>,
-        #[command(flatten)]
-        format: FormatOption,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = DumpFormat::Text)]
+        format: DumpFormat,
     },
     /// Print what changes between two configurations, in the order that is safe to apply
     Diff {
@@ -86,6 +87,16 @@ enum Format {
     Text,
     /// For programs
     Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DumpFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For `simple_switch_CLI`: commands that load them into BMv2 with the program of p4/
+    Bmv2,
 }
 
 /// Why a command did not do what was asked.
@@ -133,7 +144,7 @@ impl Command {
                 config,
                 table,
                 format,
-            } => commands::dump(&config, table, format.format),
+            } => commands::dump(&config, table, format),
             Self::Diff { old, new, format } => commands::diff(&old, &new, format.format),
             Self::Explain {
                 config,

@@ -85,6 +85,13 @@ pub(super) struct FlowEntry {
 }
 
 impl Entries {
+    /// Whether the switch holds an entry of that key, and for that half of the flow.
+    pub(super) fn is_of(&self, table: TableId, key: &Key, flow: u32, is_return: bool) -> bool {
+        let held = self.tables[table as usize].held.get(key);
+        let entry = held.and_then(|held| flow_entry(table, key, &held.words));
+        entry.is_some_and(|entry| (entry.flow, entry.is_return) == (flow, is_return))
+    }
+
     /// Notes that slots were written.
     pub(super) fn written(&mut self, bell: Doorbell) {
         if !self.rescan {

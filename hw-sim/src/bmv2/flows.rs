@@ -192,7 +192,9 @@ impl Flows {
         program: &'a Program,
     ) -> impl Iterator<Item = (usize, &'a str, i32)> {
         let pair = self.pairs.get(&flow).into_iter().flatten().enumerate();
+        // A key may belong to another flow by now, or to the other half.
         pair.filter_map(|(half, entry)| entry.as_ref().map(|entry| (half, entry)))
+            .filter(move |(half, (table, key))| held.is_of(*table, key, flow, *half == 1))
             .flat_map(move |(half, (table, key))| {
                 let handles = held.handles(*table, key);
                 let instances = program.instances(*table);

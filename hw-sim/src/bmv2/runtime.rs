@@ -19,6 +19,10 @@ use thrift::protocol::{
 const AHEAD: usize = 512;
 /// How long one reply may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes sent before a connection is replaced: the switch closes one that has brought it 100 MiB of
+/// strings (Thrift's `maxMessageSize`, which its server counts over the connection's life). One run
+/// of calls brings far less than the difference.
+const RENEW: usize = 16 << 20;
 /// BMv2 switches have one context, number 0.
 const CONTEXT: i32 = 0;
 
@@ -114,6 +118,9 @@ pub(super) struct Refused(pub i32);
 
 /// A connection to the runtime interface of a switch.
 pub(super) struct Runtime {
+    address: SocketAddr,
+    /// Bytes sent on this connection.
+    sent: usize,
     stream: TcpStream,
     replies: TBinaryInputProtocol<BufReader<TcpStream>>,
     written: Vec<u8>,
@@ -139,6 +146,8 @@ impl Runtime {
         stream.set_write_timeout(Some(PATIENCE))?;
         let reader = BufReader::with_capacity(1 << 16, stream.try_clone()?);
         Ok(Self {
+            address,
+            sent: 0,
             stream,
             replies: TBinaryInputProtocol::new(reader, true),
             written: Vec::new(),
@@ -152,6 +161,7 @@ impl Runtime {
     /// # Errors
     /// When the connection fails; the switch cannot be used any more then.
     pub(super) fn call(&mut self, call: Call<'_>) -> thrift::Result<Result<Reply, Refused>> {
+        self.renew()?;
         self.write(call)?;
         self.send()?;
         self.read()
@@ -166,6 +176,7 @@ impl Runtime {
         calls: impl IntoIterator<Item = (T, Call<'a>)>,
         mut each: impl FnMut(T, Result<Reply, Refused>),
     ) -> thrift::Result<()> {
+        self.renew()?;
         let mut tags = VecDeque::with_capacity(AHEAD);
         for (tag, call) in calls {
             if tags.len() == AHEAD {
@@ -184,7 +195,16 @@ impl Runtime {
         Ok(())
     }
 
+    /// Connects anew when much was sent; no reply is waited for between calls.
+    fn renew(&mut self) -> io::Result<()> {
+        if self.sent > RENEW && self.waiting.is_empty() {
+            *self = Self::connect(self.address)?;
+        }
+        Ok(())
+    }
+
     fn send(&mut self) -> io::Result<()> {
+        self.sent += self.written.len();
         self.stream.write_all(&self.written)?;
         self.written.clear();
         Ok(())

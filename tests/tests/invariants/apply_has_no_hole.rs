@@ -129,6 +129,8 @@ impl Opening {
             source_port: self.segment.source.1,
             destination_port: self.segment.destination.1,
             opens: true,
+            is_error: false,
+            vlan: 0,
             ingress: self.ingress,
         };
         match oracle::fate(ir, &packet) {
