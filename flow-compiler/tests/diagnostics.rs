@@ -330,6 +330,11 @@ fn rule_cases() -> Vec<Case> {
         ),
         (&["HG0508"], rules(&[HA])),
         (&["HG0509"], internal("Standard", &[HA, HTTP])),
+        (
+            &["HG0509"],
+            internal("Standard", &[HA])
+                + "    inboundNatRules:\n      - { name: n, protocol: Tcp, frontend: v4b, frontendPort: 5000, target: a, backendPort: 22 }\n",
+        ),
         (&["HG0510"], rules(&[&http("idleTimeoutInMinutes: 31")])),
         (
             &["HG0512", "HG0512"],

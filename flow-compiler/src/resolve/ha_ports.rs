@@ -17,6 +17,7 @@ pub(super) fn check(balancers: &[Balancer<'_>], report: &Report) {
             check_same_balancer(balancer, rule, report);
             if !rule.ir.floating_ip {
                 check_other_balancers(balancers, index, rule, report);
+                check_nat_rules(balancers, balancer, rule, report);
             }
         }
     }
@@ -58,6 +59,26 @@ fn check_other_balancers(
         let shared = other.rules.iter().find(|r| {
             other.frontend_family(r.ir.frontend) == family
                 && !backends.is_disjoint(&self::backends(other, r))
+        });
+        if let Some(shared) = shared {
+            report_excluded(balancer, rule, &other.full_name(&shared.ir.name), report);
+        }
+    }
+}
+
+/// An internal inbound NAT rule is another way to the same backend: with a public rule on that port
+/// nothing would tell whose a reply is.
+fn check_nat_rules(
+    balancers: &[Balancer<'_>],
+    balancer: &Balancer<'_>,
+    rule: &Rule<'_>,
+    report: &Report,
+) {
+    let family = balancer.frontend_family(rule.ir.frontend);
+    let backends = backends(balancer, rule);
+    for other in balancers.iter().filter(|b| b.internal) {
+        let shared = other.nat_rules.iter().find(|nat| {
+            other.frontend_family(nat.ir.frontend) == family && backends.contains(&nat.ir.target)
         });
         if let Some(shared) = shared {
             report_excluded(balancer, rule, &other.full_name(&shared.ir.name), report);
