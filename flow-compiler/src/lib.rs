@@ -16,6 +16,7 @@ pub mod diff;
 pub mod dump;
 pub mod explain;
 pub mod ids;
+pub mod import;
 pub mod ir;
 pub mod lower;
 pub mod mac;
