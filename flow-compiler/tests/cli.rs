@@ -263,3 +263,33 @@ fn a_refused_configuration_is_no_everywhere() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean `seed`?"));
     }
 }
+
+#[test]
+fn import_writes_a_configuration_that_is_accepted() {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("imported.yaml");
+    let out = out.to_str().expect("a readable name");
+    let folder = "examples/import";
+    let files = ["load-balancer", "nics", "public-ips"].map(|name| format!("{folder}/{name}.json"));
+    let imported = run(&[
+        "import", "arm", &files[0], &files[1], &files[2], "--out", out,
+    ]);
+    assert_eq!(imported.status.code(), Some(0), "{}", told(&imported));
+    assert!(imported.stdout.is_empty());
+    assert!(told(&run(&["check", out])).contains("ok, 1 load balancer, 6 rules, 3 instances"));
+}
+
+#[test]
+fn an_import_that_is_not_complete_is_no() {
+    let file = "examples/import/service.csdef";
+    let output = run(&["import", "csdef", file]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told(&output).contains("address: ADDRESS-OF-vip"));
+    assert!(told(&output).contains("pass `--address vip=ADDRESS`"));
+    for arguments in [
+        &["import", "csdef", file, "--address", "vop=203.0.113.1"][..],
+        &["import", "csdef", file, "--address", "vip"],
+        &["import", "arm", "no-such-file.json"],
+    ] {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::config::tree::{Node, Value};
 
 /// Longer lines are broken where they can be.
-const WIDTH: usize = 160;
+const WIDTH: usize = 200;
 
 /// The text of a configuration, below comment lines.
 pub(super) fn to_yaml(root: &Node, comments: &[String]) -> String {
@@ -30,7 +30,9 @@ fn field(out: &mut String, name: &str, node: &Node, indent: usize) {
     match &node.value {
         Value::List(items) if !items.is_empty() && !is_scalars(items) => {
             out.push('\n');
-            items.iter().for_each(|node| item(out, node, indent + 2));
+            for node in items {
+                item(out, node, indent + 2);
+            }
         }
         _ => {
             let _ = writeln!(out, " {}", flow(node));

@@ -36,7 +36,7 @@ impl Instances {
             name if name.is_empty() => "instance".to_owned(),
             name => name,
         };
-        let numbered = (2..).map(|n| format!("{:.74}-{n}", base));
+        let numbered = (2..).map(|n| format!("{base:.74}-{n}"));
         let mut names = std::iter::once(base.clone()).chain(numbered);
         let name = names
             .find(|name| !self.names.contains(name))
@@ -70,8 +70,8 @@ impl Instances {
     /// Ethernet addresses that no file says.
     pub(super) fn into_nodes(self, notes: &Notes<'_>) -> Vec<Node> {
         self.tell_numbers(notes);
-        let nodes = self.all.into_iter().enumerate();
-        nodes
+        let numbered = self.all.into_iter().enumerate();
+        numbered
             .map(|(index, instance)| instance.into_node(index + 1, notes))
             .collect()
     }
@@ -81,17 +81,17 @@ impl Instances {
             return;
         };
         let message = format!(
-            "vports are not in the files: the {} instances are numbered from 1 in their order",
-            self.all.len()
+            "vports are not in the files: {} numbered from 1 in order",
+            count(self.all.len())
         );
         let hint = "write the vport of the card that each instance is on";
         notes.add(Code::NumberedInOrder, first.span, message, hint);
         let without: Vec<&Instance> = self.all.iter().filter(|i| i.mac.is_none()).collect();
         if let Some(first) = without.first() {
             let message = format!(
-                "the Ethernet addresses of {} instances are not in the files: \
-                 they are numbered like the vports, as 02:00:00:00:…",
-                without.len()
+                "Ethernet addresses are not in the files: {} numbered like the vports, \
+                 as 02:00:00:00:…",
+                count(without.len())
             );
             let hint = "write the addresses that the guests have";
             notes.add(Code::NumberedInOrder, first.span, message, hint);
@@ -109,10 +109,12 @@ impl Instance {
         let mut addresses = self.addresses;
         if addresses.is_empty() {
             let what = format!("instance `{name}`");
-            addresses.push(notes.address(span, &what, &[&name], self.cure));
+            let given = notes.address(span, &what, &[&name], self.cure);
+            let parts = as_text(&given).unwrap_or_default().split(',');
+            addresses.extend(parts.map(|part| text(part.trim(), span)));
         }
         out.add("addresses", list(addresses, span));
-        out.add("vport", plain(vport, span));
+        out.add("vport", plain(&vport, span));
         let numbered = || {
             text(
                 format!("02:00:00:00:{:02x}:{:02x}", vport >> 8, vport & 255),
@@ -134,6 +136,13 @@ impl Instance {
             );
         }
         out.into_node()
+    }
+}
+
+fn count(instances: usize) -> String {
+    match instances {
+        1 => "1 instance is".to_owned(),
+        n => format!("{n} instances are"),
     }
 }
 

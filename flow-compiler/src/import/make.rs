@@ -9,7 +9,7 @@ pub(super) fn text(value: impl Into<String>, span: Span) -> Node {
 }
 
 /// A number or a flag.
-pub(super) fn plain(value: impl ToString, span: Span) -> Node {
+pub(super) fn plain(value: &impl ToString, span: Span) -> Node {
     scalar(value.to_string(), true, span)
 }
 
@@ -41,6 +41,18 @@ impl Mapping {
     pub(super) fn add_first(&mut self, name: &str, node: Node) {
         self.add(name, node);
         self.fields.rotate_right(1);
+    }
+
+    /// Adds a field behind another one, or behind all.
+    pub(super) fn add_after(&mut self, other: &str, name: &str, node: Node) {
+        self.add(name, node);
+        let behind = self
+            .fields
+            .iter()
+            .position(|(field, _)| field.value == other);
+        if let Some(at) = behind.map(|at| at + 1) {
+            self.fields[at..].rotate_right(1);
+        }
     }
 
     /// Adds a field.

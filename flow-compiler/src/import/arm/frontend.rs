@@ -4,11 +4,14 @@ use std::net::IpAddr;
 
 use super::Arm;
 use super::object::{Object, last_name};
+use super::public::Public;
 use super::resource::path_of;
+use super::template::field;
 use crate::config::tree::Node;
-use crate::diagnostic::{Code, Spanned};
+use crate::diagnostic::{Code, Span, Spanned};
 use crate::import::instances::parse;
 use crate::import::make::{Mapping, as_text, plain, text};
+use crate::import::notes::Notes;
 use crate::resolve::is_private;
 
 /// A frontend as its rules see it.
@@ -58,8 +61,8 @@ impl Arm<'_> {
                 "give exactly one of them",
             );
         }
-        let frontend = match given.first().copied() {
-            Some("publicIPPrefix") => self.prefix(&mut object),
+        let frontend = match given.last().copied() {
+            Some("publicIPPrefix") => self.prefix(&mut object, sku),
             Some("publicIPAddress") => self.public(&mut object, sku),
             _ => self.internal(&mut object),
         };
@@ -72,26 +75,21 @@ impl Arm<'_> {
         let name = object.name.value.clone();
         let version = object.text("privateIPAddressVersion");
         let method = object.text("privateIPAllocationMethod");
-        let is_static = method
-            .as_ref()
-            .is_some_and(|m| m.value.eq_ignore_ascii_case("static"));
-        let address = match object.get("privateIPAddress") {
-            Some(node) => node.clone(),
-            None => {
-                let span = object.span;
-                let cure = if is_static {
-                    "a static address is given as `privateIPAddress`: add it"
-                } else {
-                    "import what `az network lb show -o json` says of the deployed load balancer"
-                };
-                self.notes.address(span, &object.title(), &[&name], cure)
-            }
-        };
+        let address = object.get("privateIPAddress").cloned().unwrap_or_else(|| {
+            let is_static = method.is_some_and(|m| m.value.eq_ignore_ascii_case("static"));
+            let cure = if is_static {
+                "a static address is given as `privateIPAddress`: add it"
+            } else {
+                "import what `az network lb show -o json` says of the deployed load balancer"
+            };
+            self.notes
+                .address(object.span, &object.title(), &[&name], cure)
+        });
         self.check_family(&address, version.as_ref());
         let mut out = Mapping::new(object.span);
         out.add("name", text(&name, object.name.span));
         out.add("address", address);
-        out.add("internal", plain(true, object.span));
+        out.add("internal", plain(&true, object.span));
         Frontend {
             names: vec![name.clone()],
             name,
@@ -128,7 +126,7 @@ impl Arm<'_> {
         out.add("name", text(&name, object.name.span));
         out.add("address", address);
         if looks_internal {
-            out.add("internal", plain(false, object.span));
+            out.add("internal", plain(&false, object.span));
         }
         Frontend {
             names: vec![name.clone()],
@@ -151,8 +149,8 @@ impl Arm<'_> {
             .map_or(object.span, |node| node.span);
         // `--expand` writes the resource itself in place of its id.
         let inline = object.get("publicIPAddress").and_then(|node| {
-            let properties = super::template::field(node, "properties").unwrap_or(node);
-            super::template::field(properties, "ipAddress")
+            let properties = field(node, "properties").unwrap_or(node);
+            field(properties, "ipAddress")
         });
         if let Some(inline) = inline {
             return inline.clone();
@@ -163,49 +161,37 @@ impl Arm<'_> {
                 .address(span, what, names, "import the public IP address too");
         };
         let notes = self.notes;
+        let own = last_name(&id.value);
+        let names: Vec<&str> = std::iter::once(own).chain(names.iter().copied()).collect();
         let Some(public) = self.publics.find(&id.value) else {
             let cure = "import the output of `az network public-ip list -o json` too";
-            let own = last_name(&id.value);
-            let names: Vec<&str> = std::iter::once(own).chain(names.iter().copied()).collect();
             return notes.address(id.span, what, &names, cure);
         };
-        if let Some(sku) = sku.filter(|sku| !public.sku.eq_ignore_ascii_case(sku)) {
-            let message = format!(
-                "public IP address `{}` is {}, but the load balancer is {sku}",
-                public.name, public.sku
-            );
-            let hint = "give both the same `sku`; without one it is Basic";
-            notes.add(Code::PublicSku, id.span, message, hint);
+        check_sku(public, sku, id.span, notes);
+        if let Some(address) = &public.address {
+            return text(&address.value, id.span);
         }
-        match &public.address {
-            Some(address) => text(&address.value, id.span),
-            None => {
-                let name = public.name.clone();
-                let names: Vec<&str> = std::iter::once(name.as_str())
-                    .chain(names.iter().copied())
-                    .collect();
-                let cure =
-                    "import what `az network public-ip show -o json` says once it is deployed";
-                notes.address(id.span, what, &names, cure)
-            }
-        }
+        let cure = "import what `az network public-ip show -o json` says once it is deployed";
+        notes.address(id.span, what, &names, cure)
     }
 
     /// L-OUT-27: every address of a prefix is a frontend.
-    fn prefix(&mut self, object: &mut Object<'_>) -> Frontend {
+    fn prefix(&mut self, object: &mut Object<'_>, sku: &str) -> Frontend {
         let name = object.name.value.clone();
         object.ignore(&["privateIPAllocationMethod", "privateIPAddressVersion"]);
         let id = object.id("publicIPPrefix");
         let span = id.as_ref().map_or(object.span, |id| id.span);
+        let notes = self.notes;
         let public = id.and_then(|id| self.publics.find(&id.value));
-        let written = public.and_then(|public| public.address.clone());
-        let addresses = match &written {
-            Some(prefix) => self.expand(prefix),
-            None => {
-                let cure = "import the output of `az network public-ip prefix list -o json` too";
-                vec![self.notes.address(span, &object.title(), &[&name], cure)]
-            }
+        let prefix = public.and_then(|public| {
+            check_sku(public, Some(sku), span, notes);
+            public.address.clone()
+        });
+        let unknown = || {
+            let cure = "import the output of `az network public-ip prefix list -o json` too";
+            vec![notes.address(span, &object.title(), &[&name], cure)]
         };
+        let addresses = prefix.map_or_else(unknown, |prefix| self.expand(&prefix));
         let names: Vec<String> = match addresses.len() {
             1 => vec![name.clone()],
             n => (0..n).map(|i| format!("{name:.76}-{i}")).collect(),
@@ -216,12 +202,12 @@ impl Arm<'_> {
             out.add("address", address);
             out.into_node()
         };
-        let nodes = addresses.into_iter().zip(&names).map(node).collect();
+        let written = addresses.into_iter().zip(&names).map(node).collect();
         Frontend {
             name,
             names,
             network: None,
-            nodes,
+            nodes: written,
         }
     }
 
@@ -242,6 +228,18 @@ impl Arm<'_> {
         (0..1u128 << (bits - length))
             .map(|i| text(nth(address, i).to_string(), *span))
             .collect()
+    }
+}
+
+/// A public address has the SKU of its load balancer.
+fn check_sku(public: &Public, sku: Option<&str>, span: Span, notes: &Notes<'_>) {
+    if let Some(sku) = sku.filter(|sku| !public.sku.eq_ignore_ascii_case(sku)) {
+        let message = format!(
+            "public IP address `{}` is {}, but the load balancer is {sku}",
+            public.name, public.sku
+        );
+        let hint = "give both the same `sku`; without one it is Basic";
+        notes.add(Code::PublicSku, span, message, hint);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The template functions that need nothing from Azure.
 
+use std::fmt::Write as _;
+
 use crate::config::tree::{Node, Value};
 use crate::diagnostic::{Code, Span};
 use crate::import::make::{as_text, list, plain, text};
@@ -68,7 +70,7 @@ pub(super) fn call(name: &str, arguments: &[Node], span: Span) -> Result<Node, P
         "string" => one().map(|t| text(t, span)),
         "int" => one()
             .and_then(|t| t.parse::<i64>().ok())
-            .map(|n| plain(n, span)),
+            .map(|n| plain(&n, span)),
         _ => None,
     };
     value.ok_or_else(|| bad_arguments(name))
@@ -117,7 +119,7 @@ fn resource_id(texts: &[&str]) -> Option<String> {
         return None;
     }
     for (part, name) in parts.iter().zip(names) {
-        id.push_str(&format!("/{part}/{name}"));
+        let _ = write!(id, "/{part}/{name}");
     }
     Some(id)
 }

@@ -59,9 +59,11 @@ pub(super) fn import(
     let resources = reader.resources;
     let first = files.first().map_or(Span::default(), |file| file.span);
     if resources.of(LOAD_BALANCER).next().is_none() {
-        let message = "there is no load balancer in the files";
-        let hint = "import the output of `az network lb show -o json`, or a template with one";
-        notes.add(Code::NoResource, first, message, hint);
+        if !notes.report.has_errors() {
+            let message = "there is no load balancer in the files";
+            let hint = "import the output of `az network lb show -o json`, or a template with one";
+            notes.add(Code::NoResource, first, message, hint);
+        }
         return None;
     }
     let mut arm = Arm {
@@ -78,7 +80,7 @@ pub(super) fn import(
     let balancers: Vec<Node> = balancers.collect();
     arm.publics.finish(notes);
     let mut out = Mapping::new(first);
-    out.add("headgate", plain(1, first));
+    out.add("headgate", plain(&1, first));
     out.add("profile", text("current", first));
     out.add_list("instances", arm.instances.into_nodes(notes));
     out.add("loadBalancers", list(balancers, first));

@@ -10,8 +10,7 @@ use crate::config::tree::Node;
 use crate::diagnostic::{Code, Span, Spanned};
 use crate::import::make::{Mapping, as_text, plain, text};
 
-const NAT: [(&str, &str); 5] = [
-    ("protocol", ""),
+const NAT: [(&str, &str); 4] = [
     ("backendPort", ""),
     ("idleTimeoutInMinutes", "4"),
     ("enableFloatingIP", "false"),
@@ -65,10 +64,15 @@ impl Arm<'_> {
         let port = object
             .get("frontendPort")
             .filter(|node| as_text(node) != Some("0"));
-        let ports = self.range(&mut object);
+        let ranged = ["frontendPortRangeStart", "frontendPortRangeEnd"]
+            .map(|field| object.number(field).is_some_and(|port| port.value != 0));
+        let range = self.range(&mut object);
         let base = self.base(&mut object, parts);
-        let shape = (port.is_some(), ports.is_some(), pool.is_some());
-        if !matches!(shape, (true, false, false) | (false, true, true)) {
+        let shape = (port.is_some(), ranged, pool.is_some());
+        if !matches!(
+            shape,
+            (true, [false, false], false) | (false, [true, true], true)
+        ) {
             let message = format!("{} is neither of one kind nor of the other", object.title());
             let hint = "give `frontendPort`, or `backendAddressPool` with `frontendPortRangeStart` and \
                         `frontendPortRangeEnd`";
@@ -77,7 +81,7 @@ impl Arm<'_> {
         }
         let name = object.name.clone();
         object.finish();
-        match (port, ports, pool) {
+        match (port, range, pool) {
             (Some(port), ..) => {
                 let target = self.target(target.as_ref(), &name, parts);
                 let Some(target) = target else {
@@ -88,7 +92,7 @@ impl Arm<'_> {
                 let rule = Rule { name: &name, base };
                 vec![rule.node(&name.value, port.clone(), target)]
             }
-            (None, Some(ports), Some(pool)) => {
+            (None, Some(range), Some(pool)) => {
                 let Some(pool) = parts.find_pool(&pool.value) else {
                     parts.tell_unknown(&pool, "backend pool", self.notes);
                     return Vec::new();
@@ -108,7 +112,7 @@ impl Arm<'_> {
                     .map(|m| (m.1, m.2));
                 self.spread(
                     &Rule { name: &name, base },
-                    ports,
+                    range,
                     &members,
                     &mapped.collect::<Vec<_>>(),
                 )
@@ -121,11 +125,11 @@ impl Arm<'_> {
         let Some(mut object) = Object::open(node, "inbound NAT pool", self.notes) else {
             return Vec::new();
         };
-        let ports = self.range(&mut object);
+        let range = self.range(&mut object);
         let base = self.base(&mut object, parts);
         let name = object.name.clone();
         object.finish();
-        let (Some(ports), false) = (ports, made) else {
+        let (Some(range), false) = (range, made) else {
             return Vec::new(); // Azure has written its rules out already.
         };
         let named = |id: &Spanned<String>| {
@@ -141,12 +145,13 @@ impl Arm<'_> {
         if members.is_empty() {
             self.tell_unbound(&name);
         }
-        self.spread(&Rule { name: &name, base }, ports, &members, &[])
+        self.spread(&Rule { name: &name, base }, range, &members, &[])
     }
 
     /// The fields that every rule of a range has.
     fn base(&self, object: &mut Object<'_>, parts: &Parts<'_>) -> Mapping {
         let mut out = Mapping::new(object.span);
+        object.copy(&[("protocol", "")], &mut out);
         let frontend = object.id("frontendIPConfiguration");
         out.add_some(
             "frontend",
@@ -210,12 +215,12 @@ impl Arm<'_> {
     fn spread(
         &self,
         rule: &Rule<'_>,
-        ports: Ports,
+        range: Ports,
         members: &[usize],
         mapped: &[(usize, u16)],
     ) -> Vec<Node> {
         let taken: BTreeSet<u32> = mapped.iter().map(|(_, port)| u32::from(*port)).collect();
-        let mut free = (ports.first..=ports.last).filter(|port| !taken.contains(port));
+        let mut free = (range.first..=range.last).filter(|port| !taken.contains(port));
         let mut nodes = Vec::new();
         for member in members {
             let known = mapped.iter().find(|(instance, _)| instance == member);
@@ -226,17 +231,17 @@ impl Arm<'_> {
                 let message = format!(
                     "`{}` has {} ports for {} instances",
                     rule.name.value,
-                    ports.last - ports.first + 1,
+                    range.last - range.first + 1,
                     members.len()
                 );
                 let hint = "widen the range: every instance needs a port";
                 self.notes
-                    .add(Code::NatRangeTooSmall, ports.span, message, hint);
+                    .add(Code::NatRangeTooSmall, range.span, message, hint);
                 break;
             };
             let name = format!("{:.70}-{port}", rule.name.value);
-            let target = text(&self.instances.all[*member].name, ports.span);
-            nodes.push(rule.node(&name, plain(port, ports.span), target));
+            let target = text(&self.instances.all[*member].name, range.span);
+            nodes.push(rule.node(&name, plain(&port, range.span), target));
         }
         nodes
     }
@@ -319,8 +324,8 @@ impl Rule<'_> {
     fn node(&self, name: &str, port: Node, target: Node) -> Node {
         let mut out = self.base.clone();
         out.add_first("name", text(name, self.name.span));
-        out.add("frontendPort", port);
-        out.add("target", target);
+        out.add_after("frontend", "target", target);
+        out.add_after("frontend", "frontendPort", port);
         out.into_node()
     }
 }

@@ -171,11 +171,9 @@ impl<'n> Object<'n> {
 
     /// The ids of a list of `{ "id": … }`.
     pub(super) fn ids(&mut self, field: &str) -> Vec<Spanned<String>> {
-        let notes = self.notes;
-        let nodes = self.list(field);
-        nodes
-            .iter()
-            .filter_map(|node| id_of(node, field, notes))
+        let items = self.list(field).iter();
+        items
+            .filter_map(|item| id_of(item, field, self.notes))
             .collect()
     }
 

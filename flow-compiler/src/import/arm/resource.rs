@@ -1,6 +1,7 @@
 //! The resources of all files, whatever they were wrapped in, and how ids lead to them.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use super::template::{Template, field, find};
 use crate::config::tree::{Node, Value};
@@ -109,7 +110,9 @@ impl Reader<'_> {
             Value::Map(fields) => match find(fields, "value").map(|node| &node.value) {
                 Some(Value::List(items)) => {
                     self.check_complete(fields);
-                    items.iter().for_each(|item| self.read_resource(item));
+                    for item in items {
+                        self.read_resource(item);
+                    }
                 }
                 _ => self.read_resource(root),
             },
@@ -154,7 +157,7 @@ impl Reader<'_> {
             path
         };
         let scope = scope_of(&id);
-        self.add(kind, path, scope, node, |node| node.clone());
+        self.add(kind, path, scope, node, Node::clone);
     }
 
     fn read_template(&mut self, fields: &[(Spanned<String>, Node)]) {
@@ -305,7 +308,7 @@ fn path_from(kind: &str, names: &str) -> String {
     let mut path = parts.next().unwrap_or_default().to_owned();
     let names = names.to_ascii_lowercase();
     for (part, name) in parts.zip(names.split('/')) {
-        path.push_str(&format!("/{part}/{name}"));
+        let _ = write!(path, "/{part}/{name}");
     }
     path
 }

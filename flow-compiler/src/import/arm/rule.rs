@@ -8,10 +8,7 @@ use crate::diagnostic::{Code, Spanned};
 use crate::import::make::{Mapping, text};
 
 /// Fields that keep their names, with their defaults.
-const RULE: [(&str, &str); 9] = [
-    ("protocol", ""),
-    ("frontendPort", ""),
-    ("backendPort", ""),
+const RULE: [(&str, &str); 6] = [
     ("loadDistribution", "Default"),
     ("idleTimeoutInMinutes", "4"),
     ("enableFloatingIP", "false"),
@@ -19,19 +16,17 @@ const RULE: [(&str, &str); 9] = [
     ("disableOutboundSnat", "false"),
     ("enableConnectionTracking", "false"),
 ];
-const OUTBOUND: [(&str, &str); 4] = [
-    ("protocol", ""),
+const OUTBOUND: [(&str, &str); 3] = [
     ("allocatedOutboundPorts", "0"),
     ("idleTimeoutInMinutes", "4"),
     ("enableTcpReset", "false"),
 ];
-const PROBE: [(&str, &str); 7] = [
+const PROBE: [(&str, &str); 6] = [
     ("protocol", ""),
     ("port", ""),
     ("requestPath", ""),
     ("intervalInSeconds", ""),
     ("probeThreshold", ""),
-    ("numberOfProbes", ""),
     ("noHealthyBackendsBehavior", "AllProbedDown"),
 ];
 
@@ -41,6 +36,12 @@ impl Arm<'_> {
         object.ignore(&["loadBalancingRules"]);
         let mut out = named(&object);
         object.copy(&PROBE, &mut out);
+        if object.get("probeThreshold").is_some() {
+            let why = "`probeThreshold` decides instead (A-06)";
+            object.leave(&["numberOfProbes"], why);
+        } else {
+            object.copy(&[("numberOfProbes", "")], &mut out);
+        }
         let name = object.name.value.clone();
         object.finish();
         Some((name, out.into_node()))
@@ -49,16 +50,19 @@ impl Arm<'_> {
     pub(super) fn rule(&self, node: &Node, parts: &Parts<'_>) -> Option<Node> {
         let mut object = Object::open(node, "rule", self.notes)?;
         let mut out = named(&object);
+        object.copy(&[("protocol", "")], &mut out);
         let frontend = object.id("frontendIPConfiguration");
         out.add_some(
             "frontend",
             frontend.as_ref().map(|id| parts.frontend(id, self.notes)),
         );
+        object.copy(&[("frontendPort", "")], &mut out);
         let pool = self.pool_of(&mut object);
         out.add_some(
             "backendPool",
             pool.as_ref().map(|id| parts.pool(id, self.notes)),
         );
+        object.copy(&[("backendPort", "")], &mut out);
         let probe = object.id("probe");
         out.add_some("probe", probe.map(|id| parts.probe(&id, self.notes)));
         object.copy(&RULE, &mut out);
@@ -124,6 +128,7 @@ impl Arm<'_> {
     pub(super) fn outbound_rule(&self, node: &Node, parts: &Parts<'_>) -> Option<Node> {
         let mut object = Object::open(node, "outbound rule", self.notes)?;
         let mut out = named(&object);
+        object.copy(&[("protocol", "")], &mut out);
         let mut frontends = Vec::new();
         for id in object.ids("frontendIPConfigurations") {
             match parts.find_frontend(&id.value) {

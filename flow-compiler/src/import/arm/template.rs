@@ -140,7 +140,7 @@ impl<'t> Template<'t> {
                 self.spend(value.len())?;
                 Ok(text(value, span))
             }
-            Expression::Number(number) => Ok(crate::import::make::plain(number, span)),
+            Expression::Number(number) => Ok(crate::import::make::plain(&number, span)),
             Expression::Member(of, member) => {
                 let of = self.evaluate(of, span)?;
                 let member = self.evaluate(member, span)?;

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use roxmltree::Node as Element;
 
+use crate::config::suggestion;
 use crate::diagnostic::{Code, Span, Spanned};
 use crate::import::notes::Notes;
 use crate::import::places::Places;
@@ -77,7 +78,7 @@ impl<'d> Attributes<'d> {
         })
     }
 
-    /// A whole number of a range.
+    /// A whole number; one outside the range stays as it is after a report.
     pub(super) fn number(
         &mut self,
         name: &'static str,
@@ -85,13 +86,9 @@ impl<'d> Attributes<'d> {
     ) -> Option<Spanned<u32>> {
         let text = self.get(name)?;
         let span = text.span;
-        if let Some(value) = text
-            .value
-            .parse()
-            .ok()
-            .filter(|number| range.contains(number))
-        {
-            return Some(Spanned { value, span });
+        let value = text.value.parse().ok();
+        if value.is_some_and(|number| range.contains(&number)) {
+            return value.map(|value| Spanned { value, span });
         }
         let message = format!(
             "`{name}` of {} cannot be `{}`",
@@ -103,31 +100,32 @@ impl<'d> Attributes<'d> {
             end => format!("use {} to {end}", range.start()),
         };
         self.notes.add(Code::OutOfRange, span, message, &hint);
-        None
+        value.map(|value| Spanned { value, span })
     }
 
-    /// A word of several, in upper or lower case, as what stands for it.
+    /// A word of several, in upper or lower case, as what stands for it; another one stays as it is
+    /// after a report.
     pub(super) fn choice(
         &mut self,
         name: &'static str,
         choices: &[(&str, &'static str)],
-    ) -> Option<Spanned<&'static str>> {
+    ) -> Option<Spanned<String>> {
         let text = self.get(name)?;
-        let span = text.span;
         let found = choices
             .iter()
             .find(|(word, _)| word.eq_ignore_ascii_case(&text.value));
         if let Some((_, value)) = found {
-            return Some(Spanned { value, span });
+            return Some(Spanned {
+                value: (*value).to_owned(),
+                span: text.span,
+            });
         }
-        let message = format!(
-            "`{name}` of {} cannot be `{}`",
-            self.title(),
-            text.value.escape_debug()
-        );
-        let hint = crate::config::suggestion(&text.value, choices.iter().map(|(word, _)| *word));
-        self.notes.add(Code::UnknownChoice, span, message, &hint);
-        None
+        let word = text.value.escape_debug();
+        let message = format!("`{name}` of {} cannot be `{word}`", self.title());
+        let hint = suggestion(&text.value, choices.iter().map(|(word, _)| *word));
+        self.notes
+            .add(Code::UnknownChoice, text.span, message, &hint);
+        Some(text)
     }
 
     /// An attribute that has no equivalent.

@@ -93,11 +93,11 @@ impl Service<'_> {
             "InternalEndpoint" => {
                 self.leave(
                     element,
-                    "endpoint",
+                    "role",
                     "instances reach each other without a load balancer",
                 );
             }
-            _ => self.leave(element, "endpoint", "this kind of endpoint is not known"),
+            _ => self.leave(element, "role", "this kind of endpoint is not known"),
         }
     }
 
@@ -118,7 +118,7 @@ impl Service<'_> {
         let probe_name = probe
             .as_ref()
             .and_then(|probe| self.probe_of(probe, local, probes));
-        if probe.is_none() && !ignored.is_some_and(|flag| flag.value == "true") {
+        if probe.is_none() && ignored.is_none_or(|flag| flag.value != "true") {
             let message = format!("{} relies on the guest agent's probe", attributes.title());
             let hint = "name a `loadBalancerProbe`; without one every instance gets connections";
             self.notes.add(Code::GuestAgentProbe, span, message, hint);
@@ -130,12 +130,12 @@ impl Service<'_> {
         out.add("frontend", text(FRONTEND, span));
         out.add_some(
             "frontendPort",
-            port.map(|port| plain(port.value, port.span)),
+            port.map(|port| plain(&port.value, port.span)),
         );
         out.add("backendPool", text(&role.name.value, role.name.span));
         out.add_some(
             "backendPort",
-            local.map(|port| plain(port.value, port.span)),
+            local.map(|port| plain(&port.value, port.span)),
         );
         out.add_some(
             "probe",
@@ -148,7 +148,7 @@ impl Service<'_> {
         );
         out.add_some(
             "idleTimeoutInMinutes",
-            idle.map(|idle| plain(idle.value, idle.span)),
+            idle.map(|idle| plain(&idle.value, idle.span)),
         );
         out.into_node()
     }
@@ -220,7 +220,9 @@ impl Service<'_> {
         let (Some(min), Some(max)) = (min, max) else {
             return Vec::new();
         };
-        if min.value > max.value || (max.value - min.value + 1) < role.instances.len() as u32 {
+        if min.value > max.value
+            || max.value.saturating_sub(min.value) as usize + 1 < role.instances.len()
+        {
             let message = format!(
                 "`{}` has the ports {} to {} for {} instances",
                 name.value,
@@ -232,25 +234,26 @@ impl Service<'_> {
             self.notes
                 .add(Code::NatRangeTooSmall, min.span, message, hint);
         }
-        let rule = |(port, index): (u32, &usize)| {
+        let on_port = |(port, index): (u32, &usize)| {
             let mut out = Mapping::new(min.span);
             out.add(
                 "name",
                 text(format!("{:.70}-{port}", name.value), name.span),
             );
-            out.add_some("protocol", protocol.map(|p| text(p.value, p.span)));
+            let protocol = protocol.as_ref();
+            out.add_some("protocol", protocol.map(|p| text(&p.value, p.span)));
             out.add("frontend", text(FRONTEND, min.span));
-            out.add("frontendPort", plain(port, min.span));
+            out.add("frontendPort", plain(&port, min.span));
             out.add("target", text(&instances.all[*index].name, min.span));
             out.add_some(
                 "backendPort",
-                local.map(|port| plain(port.value, port.span)),
+                local.map(|port| plain(&port.value, port.span)),
             );
             out.into_node()
         };
         (min.value..=max.value)
             .zip(&role.instances)
-            .map(rule)
+            .map(on_port)
             .collect()
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn import(sources: &[Source], notes: &Notes<'_>) -> Option<Node> {
     }
     let first = balancers.first()?.span;
     let mut out = Mapping::new(first);
-    out.add("headgate", plain(1, first));
+    out.add("headgate", plain(&1, first));
     out.add("profile", text("seed", first));
     out.add_list("instances", instances.into_nodes(notes));
     out.add("loadBalancers", list(balancers, first));
@@ -113,11 +113,7 @@ impl Service<'_> {
                 "WebRole" | "WorkerRole" => {
                     self.role(element, &mut probes, instances, &mut parts);
                 }
-                _ => self.leave(
-                    element,
-                    "part of the service",
-                    "it is no part of a load balancer",
-                ),
+                _ => self.leave(element, "service", "it is no part of a load balancer"),
             }
         }
         self.finish_probes(&probes);
@@ -146,7 +142,7 @@ impl Service<'_> {
         let before = parts.rules.len() + parts.nat_rules.len();
         for child in element.children().filter(Element::is_element) {
             if child.tag_name().name() != "Endpoints" {
-                self.leave(child, "part of a role", "it concerns the machines");
+                self.leave(child, "role", "it concerns the machines");
                 continue;
             }
             for endpoint in child.children().filter(Element::is_element) {
@@ -181,9 +177,12 @@ impl Service<'_> {
 
     fn leave(&self, element: Element<'_, '_>, kind: &'static str, why: &'static str) {
         let span = place(element, self.places);
-        let name = element.attribute("name").unwrap_or_default();
         let tag = element.tag_name().name();
+        let named = element.attribute("name");
+        let what = named.map_or_else(|| tag.to_owned(), |name| format!("{tag} {name}"));
+        let mut outer = element.ancestors().skip(1);
+        let outer = outer.find_map(|e| e.attribute("name")).unwrap_or("?");
         self.notes
-            .leave(Code::NotCarriedOver, (kind, tag), span, name, why);
+            .leave(Code::NotCarriedOver, (kind, &what), span, outer, why);
     }
 }

@@ -54,7 +54,7 @@ impl Probes {
         out.add_first("name", text(&own, written.name.span));
         out.add(
             "port",
-            plain(port, written.port.map_or(written.span, |port| port.span)),
+            plain(&port, written.port.map_or(written.span, |port| port.span)),
         );
         self.nodes.push(out.into_node());
         self.names.insert(key, own.clone());
@@ -79,11 +79,7 @@ impl Service<'_> {
             return;
         }
         if element.tag_name().name() != "LoadBalancerProbe" {
-            self.leave(
-                element,
-                "part of the service",
-                "only `LoadBalancerProbe` is known here",
-            );
+            self.leave(element, "service", "only `LoadBalancerProbe` is known here");
             return;
         }
         let mut attributes = Attributes::of(element, "probe", self.places, self.notes);
@@ -97,18 +93,18 @@ impl Service<'_> {
         let timeout = attributes.number("timeoutInSeconds", 11..=u32::MAX);
         attributes.finish();
         let seconds = interval.map_or(DEFAULT_INTERVAL, |interval| interval.value);
-        let misses = timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.value) / seconds;
+        let misses = timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.value) / seconds.max(1);
         let mut base = Mapping::new(span);
         base.add_some("protocol", protocol.map(|p| text(p.value, p.span)));
         base.add_some("requestPath", path.map(|path| relative(&path)));
         base.add(
             "intervalInSeconds",
-            plain(seconds, interval.map_or(span, |i| i.span)),
+            plain(&seconds, interval.map_or(span, |i| i.span)),
         );
         // CSD-15: as many misses as whole intervals fit into the timeout.
         base.add(
             "numberOfProbes",
-            plain(misses.max(1), timeout.map_or(span, |t| t.span)),
+            plain(&misses.max(1), timeout.map_or(span, |t| t.span)),
         );
         if probes
             .written
