@@ -223,7 +223,7 @@ codes! {
     ExpressionSyntax = "HG0811", Error;
     /// A template expression whose value only Azure knows.
     ExpressionNotStatic = "HG0812", Error;
-    /// A template parameter without a value.
+    /// A template parameter without a value, or a value without a parameter.
     ParameterUnknown = "HG0813", Error;
     /// A variable or parameter that refers to itself.
     ExpressionCycle = "HG0814", Error;

@@ -150,6 +150,10 @@ fn template_cases() -> Vec<Case> {
         (&["HG0811"], template("", "[concat('a']")),
         (&["HG0812"], template("", "[uniqueString('a')]")),
         (&["HG0812"], interface(r#""copy": { "count": 2 }"#)),
+        (
+            &["HG0812"],
+            with(r#", "copy": [{ "name": "probes", "count": 2 }]"#, ""),
+        ),
         (&["HG0813"], template(parameter, "[parameters('p')]")),
         (&["HG0814"], template(cycle, "[variables('a')]")),
         (&["HG0815"], template("", "[variables('a')]")),

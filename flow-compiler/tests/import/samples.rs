@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use flow_compiler::compile;
+use flow_compiler::diagnostic::Diagnostic;
 use flow_compiler::import::{Imported, Options, arm, csdef};
 use flow_compiler::source::Source;
 
@@ -106,6 +107,19 @@ fn a_service_definition() {
         &[sample(EXAMPLES, "service.csdef")],
         &options
     )));
+}
+
+#[test]
+fn parameters_that_no_template_has_are_told() {
+    let options = Options {
+        parameters: [("backendPrt".to_owned(), "80".to_owned())].into(),
+        ..Options::default()
+    };
+    let imported = arm(&[sample(TESTS, "template.json")], 0, &options);
+    let told = |d: &&Diagnostic| d.message == "no template has a parameter `backendprt`";
+    let found = imported.diagnostics.iter().find(told).expect("it is told");
+    assert_eq!(found.hint.as_deref(), Some("did you mean `backendport`?"));
+    assert_eq!(found.location.file, "command line");
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod resource;
 mod rule;
 mod template;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::instances::Instances;
 use super::make::{Mapping, list, plain, text};
@@ -47,6 +47,7 @@ pub(super) fn import(
         notes,
         resources: Resources::default(),
         parameters,
+        declared: BTreeSet::new(),
     };
     let (given, files): (Vec<&Node>, Vec<&Node>) =
         files.iter().partition(|file| is_parameter_file(file));
@@ -56,6 +57,7 @@ pub(super) fn import(
     for file in &files {
         reader.read(file);
     }
+    reader.tell_unused();
     let resources = reader.resources;
     let first = files.first().map_or(Span::default(), |file| file.span);
     if resources.of(LOAD_BALANCER).next().is_none() {

@@ -82,6 +82,11 @@ impl<'n> Object<'n> {
             ),
             None => {}
         }
+        if let Some(copy) = object.find("copy") {
+            let message = format!("a copy loop of {kind} is not expanded");
+            let hint = "import what `az … show -o json` says of the deployed resource";
+            notes.add(Code::ExpressionNotStatic, copy.span, message, hint);
+        }
         if let Some(name) = object.text("name") {
             let own = name.value.rsplit('/').next().unwrap_or_default().to_owned();
             object.name = Spanned {

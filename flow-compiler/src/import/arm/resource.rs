@@ -1,9 +1,10 @@
 //! The resources of all files, whatever they were wrapped in, and how ids lead to them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use super::template::{Template, field, find};
+use crate::config::suggestion;
 use crate::config::tree::{Node, Value};
 use crate::diagnostic::{Code, Span, Spanned};
 use crate::import::make::as_text;
@@ -97,6 +98,8 @@ pub(super) struct Reader<'n> {
     pub(super) resources: Resources,
     /// The values of parameter files and of the command line, by names in small letters.
     pub(super) parameters: HashMap<String, Node>,
+    /// The parameters that the templates have, in small letters.
+    pub(super) declared: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -136,6 +139,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Values for parameters that no template has.
+    pub(super) fn tell_unused(&self) {
+        for (name, node) in &self.parameters {
+            if !self.declared.contains(name) {
+                let message = format!("no template has a parameter `{}`", name.escape_debug());
+                let hint = suggestion(name, self.declared.iter().map(String::as_str));
+                self.notes
+                    .add(Code::ParameterUnknown, node.span, message, &hint);
+            }
+        }
+    }
+
     fn read_resource(&mut self, node: &Node) {
         let text = |name| field(node, name).and_then(as_text).map(str::to_owned);
         let id = text("id").unwrap_or_default();
@@ -163,6 +178,8 @@ impl Reader<'_> {
     fn read_template(&mut self, fields: &[(Spanned<String>, Node)]) {
         let parameters = std::mem::take(&mut self.parameters);
         let template = Template::new(fields, &parameters, self.notes);
+        self.declared
+            .extend(template.parameters().map(str::to_owned));
         if let Some(resources) = find(fields, "resources") {
             self.read_items(resources, "", "", &template);
         }

@@ -15,7 +15,7 @@ use crate::import::make::{as_text, text};
 use crate::import::notes::{Notes, Problem};
 
 /// Bytes and nodes that the expressions of a template may give together.
-const BUDGET: usize = 4 << 20;
+const BUDGET: usize = 1 << 20;
 /// Deepest nesting of values and expressions, through variables and parameters.
 const MAX_DEPTH: usize = 200;
 
@@ -76,6 +76,11 @@ impl<'t> Template<'t> {
         }
     }
 
+    /// The names of its parameters, in small letters.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.parameters.keys().map(String::as_str)
+    }
+
     /// A node with every expression in it evaluated that has a value.
     pub(super) fn settle(&self, node: &Node) -> Node {
         self.value(node).unwrap_or_else(|problem| {
@@ -101,7 +106,6 @@ impl<'t> Template<'t> {
     }
 
     fn value_here(&self, node: &Node) -> Result<Node, Problem> {
-        self.spend(1)?;
         let span = node.span;
         let value = match &node.value {
             Value::Scalar { text, plain: false } if is_expression(text) => {
@@ -115,7 +119,6 @@ impl<'t> Template<'t> {
                 return Ok(Node { span, value });
             }
             Value::Scalar { text, plain } => {
-                self.spend(text.len())?;
                 let (text, plain) = (literal(text).to_owned(), *plain);
                 Value::Scalar { text, plain }
             }
@@ -161,7 +164,7 @@ impl<'t> Template<'t> {
             "variables" => Section::Variables,
             _ => {
                 let value = functions::call(name, &arguments, span)?;
-                self.spend(as_text(&value).map_or(1, str::len))?;
+                self.spend(size(&value))?;
                 return Ok(value);
             }
         };
