@@ -86,6 +86,12 @@ fn json_is_a_configuration_too() {
 }
 
 #[test]
+fn a_mark_at_the_beginning_is_no_part_of_the_text() {
+    let marked = check_text("\u{feff}headgate: 1\n", &["check", "-"]);
+    assert!(told(&marked).contains("<stdin>: ok"));
+}
+
+#[test]
 fn dump_prints_every_table() {
     insta::assert_snapshot!(told(&run(&["dump", EXAMPLE])));
 }

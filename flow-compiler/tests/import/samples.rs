@@ -52,6 +52,22 @@ fn az_lb_list_internal_dual_stack_and_members_by_address() {
 }
 
 #[test]
+fn addresses_of_the_command_line_are_enough() {
+    let sources = [sample(EXAMPLES, "load-balancer.json")];
+    let options = addresses(&[
+        ("shop-ip", "203.0.113.10"),
+        ("out", "203.0.113.32/31"),
+        ("web-1", "10.0.0.4"),
+        ("web-2", "10.0.0.5"),
+    ]);
+    let yaml = complete(&arm(&sources, 0, &options));
+    assert!(
+        yaml.contains("{ name: out-1, address: 203.0.113.33 }"),
+        "{yaml}"
+    );
+}
+
+#[test]
 fn a_template_with_parameters() {
     let sources = [
         sample(TESTS, "template.json"),

@@ -187,11 +187,13 @@ impl Arm<'_> {
             check_sku(public, Some(sku), span, notes);
             public.address.clone()
         });
-        let unknown = || {
+        let prefix = prefix.unwrap_or_else(|| {
             let cure = "import the output of `az network public-ip prefix list -o json` too";
-            vec![notes.address(span, &object.title(), &[&name], cure)]
-        };
-        let addresses = prefix.map_or_else(unknown, |prefix| self.expand(&prefix));
+            let given = notes.address(span, &object.title(), &[&name], cure);
+            let value = as_text(&given).unwrap_or_default().to_owned();
+            Spanned { value, span }
+        });
+        let addresses = self.expand(&prefix);
         let names: Vec<String> = match addresses.len() {
             1 => vec![name.clone()],
             n => (0..n).map(|i| format!("{name:.76}-{i}")).collect(),
@@ -211,8 +213,12 @@ impl Arm<'_> {
         }
     }
 
+    /// The addresses of a prefix; a placeholder and a single address stand for themselves.
     fn expand(&self, prefix: &Spanned<String>) -> Vec<Node> {
         let Spanned { value, span } = prefix;
+        if !value.contains('/') {
+            return vec![text(value, *span)];
+        }
         let parsed = value.split_once('/').and_then(|(address, length)| {
             let address = parse(address)?;
             let length: u32 = length.parse().ok()?;
