@@ -4,6 +4,7 @@
 //! text ─► config ─► resolve ─► Ir ─► lower ─► Tables ─► diff ─► changes in a safe order
 //!         (shape)   (meaning)        (ids)       └────► explain: where would this packet go?
 //! ```
+//! [`import::arm`] and [`import::csdef`] write such a text from what other tools describe.
 //! Pure: no clock, no threads, no device. [`compile`] takes a text to its [`ir::Ir`] or to every
 //! diagnostic it deserves; [`lower::lower`] takes that to the logical entries of the card's
 //! static tables; [`diff::diff`] orders what has to change; [`explain::explain`] walks one packet
@@ -17,6 +18,7 @@ pub mod diff;
 pub mod dump;
 pub mod explain;
 pub mod ids;
+pub mod import;
 pub mod ir;
 pub mod lower;
 pub mod mac;

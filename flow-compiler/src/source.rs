@@ -55,5 +55,9 @@ fn read(reader: impl Read) -> io::Result<String> {
             format!("longer than {} MiB", MAX_LEN >> 20),
         ));
     }
+    // Some editors and shells begin UTF-8 files with a mark.
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
     Ok(text)
 }

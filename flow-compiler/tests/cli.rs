@@ -86,6 +86,12 @@ fn json_is_a_configuration_too() {
 }
 
 #[test]
+fn a_mark_at_the_beginning_is_no_part_of_the_text() {
+    let marked = check_text("\u{feff}headgate: 1\n", &["check", "-"]);
+    assert!(told(&marked).contains("<stdin>: ok"));
+}
+
+#[test]
 fn dump_prints_every_table() {
     insta::assert_snapshot!(told(&run(&["dump", EXAMPLE])));
 }
@@ -279,4 +285,34 @@ fn a_dump_for_bmv2_is_commands_and_nothing_else() {
         backend.contains(".forward_v4 0 => 10.0.0.4 8080 1\n"),
         "{backend}"
     );
+}
+
+#[test]
+fn import_writes_a_configuration_that_is_accepted() {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("imported.yaml");
+    let out = out.to_str().expect("a readable name");
+    let folder = "examples/import";
+    let files = ["load-balancer", "nics", "public-ips"].map(|name| format!("{folder}/{name}.json"));
+    let imported = run(&[
+        "import", "arm", &files[0], &files[1], &files[2], "--out", out,
+    ]);
+    assert_eq!(imported.status.code(), Some(0), "{}", told(&imported));
+    assert!(imported.stdout.is_empty());
+    assert!(told(&run(&["check", out])).contains("ok, 1 load balancer, 6 rules, 3 instances"));
+}
+
+#[test]
+fn an_import_that_is_not_complete_is_no() {
+    let file = "examples/import/service.csdef";
+    let output = run(&["import", "csdef", file]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told(&output).contains("address: ADDRESS-OF-vip"));
+    assert!(told(&output).contains("pass `--address vip=ADDRESS`"));
+    for arguments in [
+        &["import", "csdef", file, "--address", "vop=203.0.113.1"][..],
+        &["import", "csdef", file, "--address", "vip"],
+        &["import", "arm", "no-such-file.json"],
+    ] {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
 }

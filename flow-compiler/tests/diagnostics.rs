@@ -142,6 +142,13 @@ fn balancer_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
             "name: web, sku: Standard, backendPools: [{ name: p }], outboundRules: [{ name: o, protocol: All, frontends: [], backendPool: p }]",
         ),
     );
+    let basic = |name: &str| {
+        format!(
+            "  - {{ name: {name}, sku: Basic, backendPools: [{{ name: p, members: [{{ instance: a }}] }}] }}\n"
+        )
+    };
+    let two = format!("{BASE}loadBalancers:\n{}{}", basic("x"), basic("y"));
+    add(&["HG0412"], &two);
     let probe = |fields: &str| {
         balancer(&format!(
             "name: web, sku: Standard, probes: [{{ name: p, {fields} }}]"
@@ -555,6 +562,7 @@ fn every_code_has_a_case() {
     let missing: Vec<_> = Code::ALL
         .iter()
         .map(|c| c.number())
+        .filter(|n| !n.starts_with("HG08")) // the importer's: see tests/import.rs
         .filter(|n| !covered.contains(n))
         .collect();
     assert!(missing.is_empty(), "no case for {missing:?}");

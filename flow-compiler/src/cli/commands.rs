@@ -161,7 +161,7 @@ fn ingress(names: &Names, from: &str) -> Result<Ingress, Failure> {
     }
 }
 
-fn load(path: &Path) -> Result<Source, Failure> {
+pub(super) fn load(path: &Path) -> Result<Source, Failure> {
     Source::load(path).map_err(|e| Failure::Input(format!("cannot read {}: {e}", path.display())))
 }
 

@@ -4,6 +4,7 @@
 //! usage or unreadable input; 3 the output cannot be written. A closed pipe is success.
 
 mod commands;
+mod import;
 mod output;
 mod progress;
 
@@ -71,6 +72,11 @@ enum Command {
         from: String,
         #[command(flatten)]
         format: FormatOption,
+    },
+    /// Write a configuration from a description made for Azure
+    Import {
+        #[command(subcommand)]
+        from: import::From,
     },
 }
 
@@ -152,6 +158,7 @@ impl Command {
                 from,
                 format,
             } => commands::explain(&config, &packet, &from, format.format),
+            Self::Import { from } => from.run(),
         }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Instance {
     pub(crate) span: Span,
     pub(crate) name: Name,
     pub(crate) addresses: Vec<Spanned<IpAddr>>,
+    /// Whether every address could be read.
+    pub(crate) addresses_complete: bool,
     pub(crate) vport: Option<Spanned<u16>>,
     pub(crate) mac: Option<Spanned<MacAddr>>,
     pub(crate) public_address: Address,
@@ -34,14 +36,16 @@ impl Instance {
         for field in ["addresses", "vport", "mac"] {
             fields.expect(field);
         }
-        let addresses = fields.list("addresses");
+        let nodes = fields.list("addresses");
+        let addresses: Vec<_> = nodes
+            .iter()
+            .filter_map(|node| scalar::address(node, "addresses", report))
+            .collect();
         let instance = Self {
             span: fields.span(),
             name: fields.name(),
-            addresses: addresses
-                .iter()
-                .filter_map(|node| scalar::address(node, "addresses", report))
-                .collect(),
+            addresses_complete: addresses.len() == nodes.len(),
+            addresses,
             vport: fields.port("vport", 1..=4095),
             mac: fields.mac("mac"),
             public_address: fields.address_of("publicAddress", Ipv4Addr::UNSPECIFIED.into()),

@@ -12,7 +12,7 @@ mod probe;
 mod rule;
 mod scalar;
 mod suggest;
-mod tree;
+pub(crate) mod tree;
 mod uplink;
 
 use std::net::IpAddr;
@@ -25,6 +25,7 @@ pub(crate) use load_balancer::{Frontend, LoadBalancer, Pool};
 pub(crate) use probe::{Probe, ProbeKind};
 pub(crate) use rule::{LoadBalancingRule, NatRule, NatTarget, OutboundRule};
 pub(crate) use suggest::suggestion;
+use tree::Node;
 pub(crate) use uplink::{Prefix, Uplink};
 
 /// A name that something gives itself or refers to.
@@ -43,8 +44,12 @@ pub(crate) struct Config {
 
 /// Reads a configuration text; `None` when nothing can be made of it.
 pub(crate) fn parse(text: &str, report: &Report) -> Option<Config> {
-    let root = tree::read(text, report)?;
-    let mut fields = Fields::open(&root, "the configuration", report)?;
+    read(&tree::read(text, report)?, report)
+}
+
+/// Reads a configuration from its tree; `None` when nothing can be made of it.
+pub(crate) fn read(root: &Node, report: &Report) -> Option<Config> {
+    let mut fields = Fields::open(root, "the configuration", report)?;
     check_version(&mut fields, report);
     let profiles = [("seed", Profile::Seed), ("current", Profile::Current)];
     let config = Config {

@@ -14,15 +14,15 @@ use crate::diagnostic::{Code, Report, Span, Spanned};
 const MAX_DEPTH: usize = 24;
 
 /// A value and its place.
-#[derive(Debug)]
-pub(super) struct Node {
-    pub(super) span: Span,
-    pub(super) value: Value,
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) value: Value,
 }
 
 /// What a node holds.
-#[derive(Debug)]
-pub(super) enum Value {
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
     /// Text; `plain` when it was written without quotes.
     Scalar {
         text: String,
@@ -34,7 +34,7 @@ pub(super) enum Value {
 
 impl Node {
     /// Whether the value means "not set".
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, plain: true }
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
@@ -75,6 +75,7 @@ pub(super) fn read(text: &str, report: &Report) -> Option<Node> {
 const SYNTAX_HINT: &str =
     "check indentation, brackets and quotes; quote values that contain `: ` or `::`";
 const START: Span = Span {
+    file: 0,
     line: 1,
     column: 1,
     length: 1,
@@ -88,6 +89,7 @@ fn forbidden(text: &str) -> Option<Span> {
         .enumerate()
         .find_map(|(line, text)| text.chars().position(bad).map(|column| (line, column)))?;
     Some(Span {
+        file: 0,
         line: line as u32 + 1,
         column: column as u32 + 1,
         length: 1,
@@ -102,6 +104,7 @@ fn span_of(place: Place) -> Span {
         1
     };
     Span {
+        file: 0,
         line: start.line().max(1) as u32,
         column: start.col() as u32 + 1,
         length: length.max(1) as u32,

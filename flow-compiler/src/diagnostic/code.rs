@@ -132,6 +132,8 @@ codes! {
     TooManyRulesOnInstance = "HG0410", Error, "LoadBalancerRuleCountLimitReachedForNic";
     /// An instance behind Basic and Standard load balancers (SKU-04).
     MixedSkus = "HG0411", Error, "DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed";
+    /// An instance behind two public, or two internal, Basic load balancers (L-LIM-03).
+    SecondBasicBalancer = "HG0412", Error, "AnotherInternalLoadBalancerExists";
 
     /// Two rules on one frontend address, protocol and port.
     FrontendPortInUse = "HG0501", Error;
@@ -214,6 +216,72 @@ codes! {
         "MoreThanOneOutboundRuleUsingSameFrontendIPConfigurationAndProtocolIsNotSupported";
     /// A pool too large for the default SNAT ports.
     PoolTooLargeForDefaultPorts = "HG0706", Error;
+
+    /// No resource or no load balancer to import.
+    NoResource = "HG0801", Error;
+    /// A property without an equivalent: it is left out.
+    NotCarriedOver = "HG0802", Warning;
+    /// A property that the importer does not know: it is left out.
+    UnknownProperty = "HG0803", Warning;
+    /// A resource that is left out.
+    ResourceLeft = "HG0804", Warning;
+    /// Something without an equivalent and without which packets go another way.
+    NoEquivalent = "HG0805", Error;
+    /// An address that no file says: a placeholder stands for it.
+    AddressUnknown = "HG0806", Error;
+    /// Numbers that no file says: they are given in order.
+    NumberedInOrder = "HG0807", Warning;
+
+    /// A template expression that cannot be read.
+    ExpressionSyntax = "HG0811", Error;
+    /// A template expression whose value only Azure knows.
+    ExpressionNotStatic = "HG0812", Error;
+    /// A template parameter without a value, or a value without a parameter.
+    ParameterUnknown = "HG0813", Error;
+    /// A variable or parameter that refers to itself.
+    ExpressionCycle = "HG0814", Error;
+    /// A template expression whose parts do not fit together.
+    ExpressionValue = "HG0815", Error;
+
+    /// A public IP address of another SKU than the load balancer (spec 3.1).
+    PublicSku = "HG0821", Error, "DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed";
+    /// Not exactly one of subnet, public IP address and public IP prefix (spec 3.2).
+    FrontendShape = "HG0822", Error;
+    /// Frontends or members of a rule in two virtual networks (L-FIP-13).
+    SeveralNetworks = "HG0823", Error;
+    /// Members by interface and by address in one pool (L-BEP-01).
+    MixedPool = "HG0824", Error;
+    /// Members by address on a Basic load balancer (L-BEP-02).
+    AddressPoolOnBasic = "HG0825", Error;
+    /// A member that is a secondary IP configuration.
+    SecondaryConfiguration = "HG0826", Error;
+    /// An outbound rule for a pool with secondary IP configurations (L-OUT-21).
+    OutboundOnSecondary = "HG0827", Error,
+        "OutboundRuleCannotBeUsedWithBackendAddressPoolThatIsReferencedBySecondaryIpConfigs";
+    /// Floating IP, which needs the frontend's address in the guest (L-FIP-03).
+    FloatingNeedsLoopback = "HG0828", Warning;
+
+    /// An inbound NAT rule that is neither for one port nor for a range (L-NAT-01).
+    NatRuleShape = "HG0831", Error;
+    /// Inbound NAT rules beside inbound NAT pools (L-NAT-05).
+    NatRulesAndPools = "HG0832", Error;
+    /// Port ranges of inbound NAT rules that overlap (L-NAT-04).
+    NatRangesOverlap = "HG0833", Error;
+    /// A port range with fewer ports than instances (L-NAT-02).
+    NatRangeTooSmall = "HG0834", Error;
+    /// An inbound NAT rule that no interface is bound to.
+    NatUnbound = "HG0835", Warning;
+    /// An inbound NAT rule for members named by address (L-BEP-02).
+    NatOnAddresses = "HG0836", Warning;
+
+    /// Not a service definition.
+    NotServiceDefinition = "HG0841", Error;
+    /// More endpoints than a service may have (L-LIM-06).
+    TooManyEndpoints = "HG0842", Error;
+    /// An endpoint that relies on the guest agent's probe (CSD-02), whose port no file names.
+    GuestAgentPort = "HG0843", Warning;
+    /// A local port that the platform chooses.
+    AnyLocalPort = "HG0844", Warning;
 }
 
 impl fmt::Display for Code {

@@ -6,16 +6,19 @@ mod code;
 mod render;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 pub use code::{Code, Severity};
-pub use render::{summary, to_json, to_text};
+pub use render::{summary, to_json, to_text, to_text_in};
 
 /// A stretch of one line of a text. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
+    /// The file, counted from 0 in the order they were given.
+    pub file: u32,
     /// The line.
     pub line: u32,
     /// The first column.
@@ -119,6 +122,11 @@ impl Report {
 
     /// The findings, sorted by place, each once.
     pub(crate) fn into_diagnostics(self, file: &str) -> Vec<Diagnostic> {
+        self.into_located(|_| file.to_owned())
+    }
+
+    /// As [`Report::into_diagnostics`], of several files, each named by its number.
+    pub(crate) fn into_located(self, name: impl Fn(u32) -> String) -> Vec<Diagnostic> {
         let mut findings = self.findings.into_inner();
         findings.sort();
         findings.dedup();
@@ -127,12 +135,23 @@ impl Report {
             .map(|(span, code, message, hint)| Diagnostic {
                 code,
                 location: Location {
-                    file: file.to_owned(),
+                    file: name(span.file),
                     span,
                 },
                 message,
                 hint,
             })
             .collect()
+    }
+
+    /// Takes over the findings of another run, except at places that already have an error.
+    pub(crate) fn absorb(&self, other: Self) {
+        let mut findings = self.findings.borrow_mut();
+        let errors = findings
+            .iter()
+            .filter(|f| f.1.severity() == Severity::Error);
+        let refused: BTreeSet<Span> = errors.map(|f| f.0).collect();
+        let others = other.findings.into_inner();
+        findings.extend(others.into_iter().filter(|f| !refused.contains(&f.0)));
     }
 }

@@ -10,11 +10,17 @@ const WINDOW: usize = 100;
 
 /// Every diagnostic with its source line, a caret and the hint.
 pub fn to_text(diagnostics: &[Diagnostic], source: &Source) -> String {
-    let lines: Vec<&str> = source.text.lines().collect();
+    to_text_in(diagnostics, std::slice::from_ref(source))
+}
+
+/// As [`to_text`], of several files in the order they were given.
+pub fn to_text_in(diagnostics: &[Diagnostic], sources: &[Source]) -> String {
+    let files: Vec<Vec<&str>> = sources.iter().map(|s| s.text.lines().collect()).collect();
     let mut out = String::new();
     for diagnostic in diagnostics {
         let span = diagnostic.location.span;
-        let line = lines.get((span.line as usize).saturating_sub(1));
+        let file = files.get(span.file as usize);
+        let line = file.and_then(|lines| lines.get((span.line as usize).saturating_sub(1)));
         write_one(&mut out, diagnostic, line.copied().unwrap_or_default());
     }
     out
@@ -60,6 +66,9 @@ fn write_one(out: &mut String, diagnostic: &Diagnostic, line: &str) {
     write_excerpt(out, line, location.span);
     if let Some(hint) = hint {
         let _ = writeln!(out, "  hint: {hint}");
+    }
+    if let Some(arm) = code.arm() {
+        let _ = writeln!(out, "  ARM: {arm}");
     }
 }
 

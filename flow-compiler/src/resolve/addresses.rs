@@ -68,7 +68,7 @@ fn unusable(address: IpAddr) -> Option<&'static str> {
 }
 
 /// Whether an address is of private space: RFC 1918, or unique local (RFC 4193).
-pub(super) fn is_private(address: IpAddr) -> bool {
+pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private(),
         IpAddr::V6(v6) => v6.is_unique_local(),

@@ -44,6 +44,9 @@ pub(super) fn resolve<'a>(
 }
 
 fn build(written: &config::Instance) -> Option<Instance> {
+    if !written.addresses_complete {
+        return None;
+    }
     let public = [written.public_address, written.public_address_v6];
     Some(Instance {
         name: written.name.as_ref()?.value.clone(),

@@ -1,5 +1,7 @@
 //! How many of each thing there may be (spec 2.14, A-24).
 
+use std::collections::HashMap;
+
 use super::balancer::Balancer;
 use super::instances::Instances;
 use super::members;
@@ -50,6 +52,7 @@ pub(super) fn check(
     }
     check_rules_per_instance(balancers, instances, report);
     check_skus(balancers, instances, report);
+    check_basic(balancers, instances, report);
 }
 
 fn check_balancer(balancer: &Balancer<'_>, report: &Report) {
@@ -165,6 +168,30 @@ fn check_skus(balancers: &[Balancer<'_>], instances: &Instances<'_>, report: &Re
                 );
                 let hint = "give both load balancers the same SKU";
                 report.add(Code::MixedSkus, instances.spans[index], message, hint);
+            }
+        }
+    }
+}
+
+/// L-LIM-03: an instance is behind one public and one internal Basic load balancer at most.
+fn check_basic(balancers: &[Balancer<'_>], instances: &Instances<'_>, report: &Report) {
+    let mut behind: HashMap<(usize, bool), &Balancer<'_>> = HashMap::new();
+    for balancer in balancers.iter().filter(|b| b.sku == Sku::Basic) {
+        for InstanceIndex(index) in balancer.pools.iter().flat_map(|site| members(&site.ir)) {
+            let first = *behind.entry((index, balancer.internal)).or_insert(balancer);
+            if !std::ptr::eq(first, balancer) {
+                let name = &instances.all[index].name;
+                let message = format!(
+                    "instance `{name}` is behind two Basic load balancers of one kind, `{}` and `{}`",
+                    first.name, balancer.name
+                );
+                let hint = "make one load balancer of them, or write `sku: Standard`";
+                report.add(
+                    Code::SecondBasicBalancer,
+                    instances.spans[index],
+                    message,
+                    hint,
+                );
             }
         }
     }

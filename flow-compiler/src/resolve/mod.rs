@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::diagnostic::Report;
 use crate::ir::{self, Ir, Settings};
 use addresses::Addresses;
+pub(crate) use addresses::is_private;
 use balancer::Balancer;
 
 /// Checks a configuration; `None` when it has errors.

@@ -1,0 +1,5 @@
+//! Imports: what comes of the samples, every finding of the importer, and that nothing panics.
+
+mod cases;
+mod robust;
+mod samples;
