@@ -133,7 +133,7 @@ impl<M: Memory> Engine<M> {
         names
             .map(|(id, name)| {
                 let of_rule = || states.iter().filter(|state| state.rule == *id);
-                let flows = self.active.flows.rule(*id);
+                let flows = self.ledger.rule(*id);
                 Rule {
                     name: name.name.clone(),
                     eligible: of_rule().filter(|state| state.eligible).count(),
@@ -159,7 +159,7 @@ impl<M: Memory> Engine<M> {
     }
 
     fn backend_row(&self, in_force: &InForce, state: &MemberState) -> Backend {
-        let count = |id| self.active.flows.member(state.rule, id);
+        let count = |id| self.ledger.member(state.rule, id);
         let flows = state.backend.map(count).unwrap_or_default();
         Backend {
             rule: in_force.lowered.names.rule(state.rule),
@@ -216,7 +216,7 @@ impl<M: Memory> Engine<M> {
         }
     }
 
-    fn instance_on(&self, vport: u16) -> Option<&Instance> {
+    pub(super) fn instance_on(&self, vport: u16) -> Option<&Instance> {
         self.in_force
             .as_ref()?
             .ir
@@ -284,7 +284,7 @@ impl<M: Memory> Engine<M> {
     }
 
     /// The card's counters; of a card that is gone, the last that were read.
-    fn card_counters(&self) -> crate::device::Counters {
+    pub(super) fn card_counters(&self) -> crate::device::Counters {
         match &self.housekeeping.counters {
             Some(last) if self.is_gone() => last.clone(),
             _ => self.device.counters(),
@@ -292,7 +292,7 @@ impl<M: Memory> Engine<M> {
     }
 
     /// The card counts its drops; what the driver refused of held packets it counts itself.
-    fn dropped(&self, reason: DropReason, card: &crate::device::Counters) -> u64 {
+    pub(super) fn dropped(&self, reason: DropReason, card: &crate::device::Counters) -> u64 {
         match reason {
             DropReason::DriverRefused => self.refusals.refused_packets(),
             reason => card.dropped(reason),
@@ -336,36 +336,53 @@ pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
     }
 }
 
-/// What the configuration says of a rule.
-fn described(in_force: &InForce, rule: RuleRef) -> Rule {
-    let name = |transport: Transport| transport.name().to_uppercase();
+/// Where a rule listens.
+pub(super) fn frontend_of(in_force: &InForce, rule: RuleRef) -> (IpAddr, u16, Transport) {
     match rule {
         RuleRef::LoadBalancing(balancer, index) => {
             let balancer = &in_force.ir.load_balancers[balancer.0];
             let rule = &balancer.rules[index];
-            let frontend = Endpoint::new(balancer.frontend(rule.frontend), rule.frontend_port);
+            let address = balancer.frontend(rule.frontend);
+            (address, rule.frontend_port, rule.transport)
+        }
+        RuleRef::InboundNat(balancer, index) => {
+            let balancer = &in_force.ir.load_balancers[balancer.0];
+            let rule = &balancer.nat_rules[index];
+            let address = balancer.frontend(rule.frontend);
+            (address, rule.frontend_port, rule.transport)
+        }
+    }
+}
+
+/// What the configuration says of a rule.
+fn described(in_force: &InForce, rule: RuleRef) -> Rule {
+    let (address, port, transport) = frontend_of(in_force, rule);
+    let common = Rule {
+        protocol: transport.name().to_uppercase(),
+        frontend: Endpoint::new(address, port).to_string(),
+        ..Rule::default()
+    };
+    match rule {
+        RuleRef::LoadBalancing(balancer, index) => {
+            let balancer = &in_force.ir.load_balancers[balancer.0];
+            let rule = &balancer.rules[index];
             Rule {
                 kind: "load balancing".to_owned(),
-                protocol: name(rule.transport),
-                frontend: frontend.to_string(),
                 target: balancer.pools[rule.pool.0].name.clone(),
                 idle_timeout_seconds: rule.idle_seconds,
                 tcp_reset: rule.tcp_reset,
-                ..Rule::default()
+                ..common
             }
         }
         RuleRef::InboundNat(balancer, index) => {
             let balancer = &in_force.ir.load_balancers[balancer.0];
             let rule = &balancer.nat_rules[index];
-            let frontend = Endpoint::new(balancer.frontend(rule.frontend), rule.frontend_port);
             Rule {
                 kind: "inbound NAT".to_owned(),
-                protocol: name(rule.transport),
-                frontend: frontend.to_string(),
                 target: in_force.ir.instance(rule.target).name.clone(),
                 idle_timeout_seconds: rule.idle_seconds,
                 tcp_reset: rule.tcp_reset,
-                ..Rule::default()
+                ..common
             }
         }
     }
