@@ -126,8 +126,13 @@ impl<M: Memory> Engine<M> {
         let changes = nouns(changes as u64, "table change");
         let ended = nouns(ended as u64, "flow");
         let warnings: String = warnings.iter().flat_map(|w| ["\n", w.trim_end()]).collect();
+        let which = if self.applied == 1 {
+            "the first"
+        } else {
+            "a new"
+        };
         let message =
-            format!("a new configuration is in force: {changes}, {ended} ended{warnings}");
+            format!("{which} configuration is in force: {changes}, {ended} ended{warnings}");
         self.tell(Kind::ConfigurationApplied, file, message);
     }
 

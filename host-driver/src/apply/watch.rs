@@ -9,7 +9,9 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use flow_compiler::ir::{Ir, Probe, ProbeProtocol, ProbeTarget};
 
-use crate::health::{self, Health, HoldDown, Outcome, PathError, Reason, RequestPath, Target, Transition};
+use crate::health::{
+    self, Health, HoldDown, Outcome, PathError, Reason, RequestPath, Target, Transition,
+};
 use crate::probe::TargetId;
 
 /// What identifies a target: load balancer, probe and address.

@@ -49,7 +49,11 @@ impl<M: Memory> Engine<M> {
                     .set(device, slot, Selector::new(Some(backend)))?;
             }
             Entry::Backend(id, config) => {
-                if self.retired.remove(&id).is_some_and(|former| former != config) {
+                if self
+                    .retired
+                    .remove(&id)
+                    .is_some_and(|former| former != config)
+                {
                     self.ledger.forget_backend(id);
                 }
                 tables

@@ -13,10 +13,11 @@ use super::Engine;
 use crate::apply::{InForce, MemberState, members, snat_addresses};
 use crate::conn::{Conn, Endpoint, Origin};
 use crate::control::view::{
-    Backend, BarUse, Configuration, Counter, Counters, Flow, FlowTotals, Flows, Packets, Rule,
-    Snat, Status, TableUse,
+    Backend, BackendHealth, BarUse, Configuration, Counter, Counters, Event, Flow, FlowTotals,
+    Flows, NatMapping, Packets, Rule, RuleHealth, Snat, Status, TableUse,
 };
 use crate::control::{Answer, Question};
+use crate::event::rfc_3339;
 use crate::health::Health;
 use crate::miss::Refusal;
 use crate::snat;
@@ -31,6 +32,10 @@ impl<M: Memory> Engine<M> {
             Question::Flows { limit } => Answer::Flows(self.flows(*limit)),
             Question::Snat => Answer::Snat(self.snat_ports()),
             Question::Counters => Answer::Counters(self.counters()),
+            Question::Health => Answer::Health(self.health()),
+            Question::Nat => Answer::Nat(self.nat_mappings()),
+            Question::Events { after } => Answer::Events(self.events(*after)),
+            Question::Metrics => Answer::Metrics(self.metrics()),
             Question::Explain { packet, from } => self.explain(packet, from),
             Question::Apply { name, text } => {
                 Answer::Applied(self.apply(&Source::new(name.clone(), text.clone())))
@@ -176,6 +181,85 @@ impl<M: Memory> Engine<M> {
             flows: flows.live,
             flows_total: flows.total,
         }
+    }
+
+    /// How the backends of each probed rule are (spec L-MON-07).
+    pub fn health(&self) -> Vec<RuleHealth> {
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
+        let states = members(in_force, &self.watch);
+        let mut rules: Vec<RuleHealth> = Vec::new();
+        for state in states.iter().filter(|state| state.health.is_some()) {
+            let rule = in_force.lowered.names.rule(state.rule);
+            if rules.last().is_none_or(|last| last.rule != rule) {
+                rules.push(RuleHealth {
+                    rule,
+                    ..RuleHealth::default()
+                });
+            }
+            let Some(last) = rules.last_mut() else {
+                continue;
+            };
+            let is_up = state.is_up() == Some(true) || state.eligible;
+            last.up += usize::from(is_up);
+            last.down += usize::from(!is_up);
+            last.load_balancer_backend_addresses.push(BackendHealth {
+                ip_address: state.config.address.to_string(),
+                network_interface_ip_configuration_id: in_force
+                    .ir
+                    .instance(state.instance)
+                    .name
+                    .clone(),
+                state: if is_up { "Up" } else { "Down" }.to_owned(),
+                reason: state.reason.map_or("", |reason| reason.name()).to_owned(),
+            });
+        }
+        rules
+    }
+
+    /// Which frontend ports lead to which instances (spec L-NAT-07).
+    pub fn nat_mappings(&self) -> Vec<NatMapping> {
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
+        let mut rows: Vec<_> = members(in_force, &self.watch)
+            .iter()
+            .filter_map(|state| {
+                let name = in_force.lowered.names.rules.get(&state.rule)?;
+                let RuleRef::InboundNat(..) = name.rule else {
+                    return None;
+                };
+                let (frontend, port, transport) = frontend_of(in_force, name.rule);
+                Some(NatMapping {
+                    instance: in_force.ir.instance(state.instance).name.clone(),
+                    inbound_nat_rule_name: name.name.clone(),
+                    protocol: transport.name().to_uppercase(),
+                    frontend_address: frontend.to_string(),
+                    frontend_port: port,
+                    backend_address: state.config.address.to_string(),
+                    backend_port: state.config.port,
+                })
+            })
+            .collect();
+        rows.sort_by(|a, b| {
+            let key = |row: &NatMapping| (row.instance.clone(), row.inbound_nat_rule_name.clone());
+            key(a).cmp(&key(b))
+        });
+        rows
+    }
+
+    /// The events after one, oldest first.
+    pub fn events(&self, after: u64) -> Vec<Event> {
+        let shown = self.journal.after(after).map(|event| Event {
+            sequence: event.sequence,
+            time: rfc_3339(self.epoch + event.at),
+            severity: event.kind.severity().name().to_owned(),
+            event: event.kind.name().to_owned(),
+            subject: event.subject.clone(),
+            message: event.message.clone(),
+        });
+        shown.collect()
     }
 
     /// Some of the flows, by ascending id.

@@ -80,7 +80,9 @@ impl<M: Memory> Engine<M> {
         for state in &states {
             *rules_of.entry(state.instance).or_insert(0) += 1;
         }
-        let busy = rules_of.into_iter().filter(|(_, rules)| *rules > MANY_RULES);
+        let busy = rules_of
+            .into_iter()
+            .filter(|(_, rules)| *rules > MANY_RULES);
         let busy = busy.map(|(i, rules)| (in_force.ir.instance(i).name.clone(), rules));
         let balancing = in_force.lowered.names.rules.iter();
         let balancing = balancing
@@ -169,8 +171,8 @@ impl<M: Memory> Engine<M> {
                 )
             });
         }
-        let no_room = self.refusals.get(Refusal::TableFull)
-            + self.refusals.get(Refusal::FlowIdsExhausted);
+        let no_room =
+            self.refusals.get(Refusal::TableFull) + self.refusals.get(Refusal::FlowIdsExhausted);
         if no_room > self.lookout.no_room {
             self.lookout.no_room = no_room;
             self.remind(Kind::FlowTableFull, &card, |engine| {
@@ -230,8 +232,9 @@ impl<M: Memory> Engine<M> {
         let rule = &balancer.rules[index];
         let frontend = Endpoint::new(balancer.frontend(rule.frontend), rule.frontend_port);
         let mut protocols = rule.transport.protocols().iter();
-        protocols
-            .all(|protocol: &Protocol| self.delivers(id, balancer.zone(), frontend, *protocol, source_port))
+        protocols.all(|protocol: &Protocol| {
+            self.delivers(id, balancer.zone(), frontend, *protocol, source_port)
+        })
     }
 
     /// Rules without a backend; those of which some backend was not probed yet have time.
@@ -273,7 +276,10 @@ impl<M: Memory> Engine<M> {
     fn look_at_snat(&mut self) {
         let usages: Vec<_> = self.snat.usages().collect();
         for (instance, protocol, usage) in usages {
-            let before = self.lookout.snat_failed.insert((instance, protocol), usage.failed);
+            let before = self
+                .lookout
+                .snat_failed
+                .insert((instance, protocol), usage.failed);
             if usage.failed > before.unwrap_or(0) {
                 let subject = format!("{} {protocol}", self.vport_name(instance));
                 self.remind(Kind::SnatPortExhaustion, &subject, |_| {

@@ -10,7 +10,6 @@ use super::Engine;
 use super::answer::frontend_of;
 use crate::apply::{InForce, MemberState};
 use crate::event::Kind;
-use crate::health::{Health, Reason};
 use crate::ledger::{Cell, Cells, Traffic};
 use crate::metric::{Exposition, Family};
 use crate::miss::Refusal;
@@ -91,8 +90,7 @@ impl<M: Memory> Engine<M> {
             return;
         };
         for (rule, window) in &self.lookout.availability {
-            let Some((member, ratio)) =
-                member(in_force, *rule, String::new()).zip(window.ratio())
+            let Some((member, ratio)) = member(in_force, *rule, String::new()).zip(window.ratio())
             else {
                 continue;
             };
@@ -104,16 +102,30 @@ impl<M: Memory> Engine<M> {
         let states = self.member_labels();
         let mut samples = out.family(Family::BackendUp);
         for (labels, address, port, state) in &states {
-            if let Some(is_up) = is_up(state) {
+            if let Some(is_up) = state.is_up() {
                 let [a, b, c, d] = labels.labels();
-                let labels = [a, b, c, d, ("backend_address", address), ("backend_port", port)];
+                let labels = [
+                    a,
+                    b,
+                    c,
+                    d,
+                    ("backend_address", address),
+                    ("backend_port", port),
+                ];
                 samples.add(&labels, u8::from(is_up));
             }
         }
         let mut samples = out.family(Family::BackendEligible);
         for (labels, address, port, state) in &states {
             let [a, b, c, d] = labels.labels();
-            let labels = [a, b, c, d, ("backend_address", address), ("backend_port", port)];
+            let labels = [
+                a,
+                b,
+                c,
+                d,
+                ("backend_address", address),
+                ("backend_port", port),
+            ];
             samples.add(&labels, u8::from(state.eligible));
         }
     }
@@ -292,10 +304,7 @@ impl<M: Memory> Engine<M> {
         out.single(Family::Rules, rules);
         let mut samples = out.family(Family::Events);
         for kind in Kind::ALL {
-            let labels = [
-                ("event", kind.name()),
-                ("severity", kind.severity().name()),
-            ];
+            let labels = [("event", kind.name()), ("severity", kind.severity().name())];
             samples.add(&labels, self.journal.count(*kind));
         }
         let labels = [
@@ -323,16 +332,6 @@ fn member(in_force: &InForce, rule: RuleId, backend: String) -> Option<Member> {
     })
 }
 
-/// What the probe or the administrator says; `None` for a member of a rule without a probe.
-fn is_up(state: &MemberState) -> Option<bool> {
-    let health = state.health?;
-    Some(match state.reason {
-        Some(Reason::UpAdmin) => true,
-        Some(Reason::DownAdmin) => false,
-        _ => health == Health::Up,
-    })
-}
-
 fn each_cell(rows: &[(Member, Cells)], mut add: impl FnMut(&Member, &'static str, &Cell)) {
     for (member, cells) in rows {
         for (protocol, cell) in PROTOCOLS.iter().zip(cells) {
@@ -345,7 +344,10 @@ fn each_cell(rows: &[(Member, Cells)], mut add: impl FnMut(&Member, &'static str
 
 fn write_traffic(out: &mut Exposition, booked: &Booked) {
     for (family, value) in [
-        (Family::BackendFlows, &(|cell: &Cell| cell.flows.live) as &dyn Fn(&Cell) -> u64),
+        (
+            Family::BackendFlows,
+            &(|cell: &Cell| cell.flows.live) as &dyn Fn(&Cell) -> u64,
+        ),
         (Family::BackendFlowsOpened, &|cell| cell.flows.total),
     ] {
         let mut samples = out.family(family);
@@ -367,7 +369,9 @@ fn write_traffic(out: &mut Exposition, booked: &Booked) {
         for rows in [&booked.members, &booked.addresses] {
             each_cell(rows, |member, protocol, cell| {
                 let [a, b, c, d] = member.labels();
-                let both = ["inbound", "outbound"].into_iter().zip(value(&cell.traffic));
+                let both = ["inbound", "outbound"]
+                    .into_iter()
+                    .zip(value(&cell.traffic));
                 for (direction, value) in both {
                     let direction = ("direction", direction);
                     samples.add(&[a, b, c, d, ("protocol", protocol), direction], value);

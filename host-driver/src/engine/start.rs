@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use firmware_api::{Memory, PuntReason};
 use firmware_api::hash::HashKey;
+use firmware_api::{Memory, PuntReason};
 use flow_compiler::source::Source;
 
 use super::{Active, Engine, Flows};
@@ -143,7 +143,9 @@ impl<M: Memory> Engine<M> {
         let message = format!(
             "version {} reset the card and put {} in force",
             env!("CARGO_PKG_VERSION"),
-            self.in_force.as_ref().map_or("nothing", |f| f.file.as_str()),
+            self.in_force
+                .as_ref()
+                .map_or("nothing", |f| f.file.as_str()),
         );
         let device = self.name.clone();
         self.tell(Kind::DriverStarted, device, message);

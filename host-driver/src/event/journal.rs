@@ -42,10 +42,11 @@ impl Journal {
     /// Keeps an event and says it in the log.
     pub fn tell(&mut self, now: u64, kind: Kind, subject: String, mut message: String) {
         message.truncate(message.floor_char_boundary(LONGEST));
+        let name = kind.name();
         match kind.severity() {
-            Severity::Info => tracing::info!(%subject, "{}: {message}", kind.name()),
-            Severity::Warning => tracing::warn!(%subject, "{}: {message}", kind.name()),
-            Severity::Critical => tracing::error!(%subject, "{}: {message}", kind.name()),
+            Severity::Info => tracing::info!("{name} {subject}: {message}"),
+            Severity::Warning => tracing::warn!("{name} {subject}: {message}"),
+            Severity::Critical => tracing::error!("{name} {subject}: {message}"),
         }
         self.last += 1;
         self.counts[kind as usize] += 1;
@@ -99,7 +100,12 @@ mod tests {
     #[test]
     fn a_long_message_is_cut_between_characters() {
         let mut journal = Journal::default();
-        journal.tell(0, Kind::ConfigurationRefused, String::new(), "ü".repeat(LONGEST));
+        journal.tell(
+            0,
+            Kind::ConfigurationRefused,
+            String::new(),
+            "ü".repeat(LONGEST),
+        );
         let kept = journal.after(0).next().expect("kept").message.len();
         assert_eq!(kept, LONGEST);
     }

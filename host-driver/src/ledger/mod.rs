@@ -12,9 +12,9 @@
 
 mod account;
 mod phases;
-mod traffic;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 pub use account::{Account, Cell, Cells, FlowCount};
 pub use phases::Phases;
@@ -222,9 +222,7 @@ impl Ledger {
         let (cells, is_inbound) = match account {
             // Of a rule or backend that is gone, what its last packets were is gone too.
             Account::Member(rule, backend) => (self.members.get_mut(&(rule, backend)), true),
-            Account::Address(vport, address) => {
-                (self.addresses.get_mut(&(vport, address)), false)
-            }
+            Account::Address(vport, address) => (self.addresses.get_mut(&(vport, address)), false),
         };
         if let Some(cells) = cells {
             let traffic = &mut cells[protocol].traffic;
@@ -241,9 +239,7 @@ impl Ledger {
     fn cell(&mut self, conn: &Conn) -> Option<&mut Cell> {
         let cells = match Account::of(conn)? {
             Account::Member(rule, backend) => self.members.entry((rule, backend)).or_default(),
-            Account::Address(vport, address) => {
-                self.addresses.entry((vport, address)).or_default()
-            }
+            Account::Address(vport, address) => self.addresses.entry((vport, address)).or_default(),
         };
         Some(&mut cells[protocol_index(conn.protocol)])
     }

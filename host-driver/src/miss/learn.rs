@@ -31,8 +31,8 @@ impl<M: Memory> Engine<M> {
                 continue;
             }
             let packet = self.parse_punt(&punt, frame).ok_or(Refusal::Unparsed);
-            let conn = packet
-                .and_then(|packet| Ok((self.learned(&packet)?, packet.headers.ip_len())));
+            let conn =
+                packet.and_then(|packet| Ok((self.learned(&packet)?, packet.headers.ip_len())));
             if let Ok((conn, _)) = &conn {
                 let pair = [conn.forward(0), conn.reverse(0)].into_iter();
                 ahead

@@ -132,7 +132,10 @@ impl PuntRing {
 
     /// Slots of the ring, and how many of them wait to be taken.
     pub fn fill<M: Memory>(&self, device: &Device<M>) -> (u32, u32) {
-        let waiting = self.layout.device_index(device.rings()).wrapping_sub(self.consumer);
+        let waiting = self
+            .layout
+            .device_index(device.rings())
+            .wrapping_sub(self.consumer);
         (self.layout.slots(), waiting.min(self.layout.slots()))
     }
 
