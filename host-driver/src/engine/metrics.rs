@@ -1,9 +1,10 @@
 //! The engine's metrics as text.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use firmware_api::entry::rule::RuleId;
-use firmware_api::{DropReason, Memory, PuntReason};
+use firmware_api::{DropReason, Memory, Protocol, PuntReason};
 use flow_compiler::names::RuleRef;
 
 use super::Engine;
@@ -37,10 +38,29 @@ impl Member {
     }
 }
 
-/// Cells of members and of public addresses, with their labels.
+/// Cells of members and of public addresses, with their labels. What can be counted is there before
+/// anything was, so that its first increase shows.
 struct Booked {
-    members: Vec<(Member, Cells)>,
-    addresses: Vec<(Member, Cells)>,
+    members: Vec<Row>,
+    addresses: Vec<Row>,
+}
+
+/// Cells, and which of them there are.
+struct Row {
+    member: Member,
+    cells: Cells,
+    protocols: [bool; 2],
+}
+
+impl Row {
+    fn new(member: Member, cells: Cells, expected: [bool; 2]) -> Self {
+        let is_there = |n: usize| expected[n] || cells[n] != Cell::default();
+        Self {
+            member,
+            cells,
+            protocols: [is_there(0), is_there(1)],
+        }
+    }
 }
 
 impl<M: Memory> Engine<M> {
@@ -62,26 +82,55 @@ impl<M: Memory> Engine<M> {
     }
 
     fn booked(&self) -> Booked {
-        let members = self.ledger.members().into_iter();
-        let members = members.filter_map(|((rule, backend), cells)| {
-            let in_force = self.in_force.as_ref()?;
-            let egress = self.backend(backend)?.egress;
-            Some((member(in_force, rule, self.port_name(egress))?, cells))
-        });
-        let addresses = self.ledger.addresses().into_iter();
-        let addresses = addresses.map(|((vport, address), cells)| {
-            let member = Member {
-                rule: String::new(),
-                frontend: address.to_string(),
-                frontend_port: String::new(),
-                backend: self.port_name(vport),
-            };
-            (member, cells)
-        });
         Booked {
-            members: members.collect(),
-            addresses: addresses.collect(),
+            members: self.booked_members(),
+            addresses: self.booked_addresses(),
         }
+    }
+
+    fn booked_members(&self) -> Vec<Row> {
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
+        let states = self.lookout.members.iter();
+        let expected = states.filter_map(|s| Some(((s.rule, s.backend?), Cells::default())));
+        let mut cells: BTreeMap<_, Cells> = expected.collect();
+        cells.extend(self.ledger.members());
+        let rows = cells.into_iter().filter_map(|((rule, backend), cells)| {
+            let egress = self.backend(backend)?.egress;
+            let member = member(in_force, rule, self.port_name(egress))?;
+            let name = in_force.lowered.names.rules.get(&rule)?;
+            let (_, _, transport) = frontend_of(in_force, name.rule);
+            let of = transport.protocols();
+            let expected = [Protocol::Tcp, Protocol::Udp].map(|protocol| of.contains(&protocol));
+            Some(Row::new(member, cells, expected))
+        });
+        rows.collect()
+    }
+
+    fn booked_addresses(&self) -> Vec<Row> {
+        let mut rows: BTreeMap<_, (Cells, [bool; 2])> = BTreeMap::new();
+        for usage in self.snat.address_usages() {
+            let (_, expected) = rows
+                .entry((usage.instance.0 as u16, usage.address))
+                .or_default();
+            expected[usize::from(usage.protocol == snat::Protocol::Udp)] |= usage.allocated > 0;
+        }
+        for (key, cells) in self.ledger.addresses() {
+            rows.entry(key).or_default().0 = cells;
+        }
+        let rows = rows
+            .into_iter()
+            .map(|((vport, address), (cells, expected))| {
+                let member = Member {
+                    rule: String::new(),
+                    frontend: address.to_string(),
+                    frontend_port: String::new(),
+                    backend: self.port_name(vport),
+                };
+                Row::new(member, cells, expected)
+            });
+        rows.collect()
     }
 
     fn write_rules(&self, out: &mut Exposition) {
@@ -332,11 +381,11 @@ fn member(in_force: &InForce, rule: RuleId, backend: String) -> Option<Member> {
     })
 }
 
-fn each_cell(rows: &[(Member, Cells)], mut add: impl FnMut(&Member, &'static str, &Cell)) {
-    for (member, cells) in rows {
-        for (protocol, cell) in PROTOCOLS.iter().zip(cells) {
-            if *cell != Cell::default() {
-                add(member, protocol, cell);
+fn each_cell(rows: &[Row], mut add: impl FnMut(&Member, &'static str, &Cell)) {
+    for row in rows {
+        for (n, protocol) in PROTOCOLS.iter().enumerate() {
+            if row.protocols[n] {
+                add(&row.member, protocol, &row.cells[n]);
             }
         }
     }
