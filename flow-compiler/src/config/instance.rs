@@ -38,10 +38,11 @@ impl Section for Instance {
         for field in ["addresses", "vport", "mac"] {
             fields.expect(field);
         }
+        let name = fields.name();
         let addresses = fields.addresses("addresses");
         Self {
             span: fields.span(),
-            name: fields.name(),
+            name,
             addresses_complete: addresses.iter().all(Option::is_some),
             addresses: addresses.into_iter().flatten().collect(),
             vport: fields.port("vport", 1..=4095),

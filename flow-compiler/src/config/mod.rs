@@ -26,6 +26,7 @@ pub(crate) use load_balancer::{Frontend, LoadBalancer, Pool};
 use outline::{Kind, Object};
 pub(crate) use probe::{Probe, ProbeKind};
 pub(crate) use rule::{LoadBalancingRule, NatRule, NatTarget, OutboundRule};
+pub(crate) use scalar::MAX_NAME;
 pub(crate) use suggest::suggestion;
 use tree::Node;
 pub(crate) use uplink::{Prefix, Uplink};
