@@ -107,7 +107,7 @@ fn labels(text: &str) {
 }
 
 fn metrics(rig: &Rig) -> Metrics {
-    Metrics::read(&rig.engine.metrics())
+    Metrics::read(&rig.engine.metrics().text())
 }
 
 fn one(sent: Vec<Sent>) -> Sent {
@@ -433,7 +433,7 @@ fn a_full_card_and_a_refused_configuration_are_told() {
     assert!(!rig.apply("headgate: 1\nbogus: 2\n").accepted);
     let refused = told(&rig, "ConfigurationRefused");
     assert!(refused[0].1.contains("bogus"), "{refused:?}");
-    let after = Metrics::read(&rig.engine.metrics());
+    let after = Metrics::read(&rig.engine.metrics().text());
     assert_eq!(after.get("headgate_configuration_current", &[]), 0.0);
     assert_eq!(after.get("headgate_configurations_refused_total", &[]), 1.0);
     assert_eq!(after.get("headgate_configurations_applied_total", &[]), 1.0);

@@ -109,10 +109,10 @@ async fn current(engine: &impl Engine, last: &Last) -> Option<Bytes> {
     {
         return Some(text.clone());
     }
-    let Ok(Answer::Metrics(text)) = ask(engine, Question::Metrics).await else {
+    let Ok(Answer::Metrics(metrics)) = ask(engine, Question::Metrics).await else {
         return None;
     };
-    let text = Bytes::from(text);
+    let text = Bytes::from(metrics.text());
     *last = Some((Instant::now(), text.clone()));
     Some(text)
 }

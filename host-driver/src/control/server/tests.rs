@@ -3,6 +3,7 @@ use std::sync::mpsc;
 use super::*;
 use crate::control::client::{ClientError, ask, lines};
 use crate::control::view::{Applied, Event, Rule, Status};
+use crate::engine::Metrics;
 
 /// A server before an engine of fixed answers, for as long as `client` runs.
 fn with_server(client: impl AsyncFnOnce(&std::path::Path)) {
@@ -45,7 +46,7 @@ fn answer_to(question: &Question) -> Answer {
             diagnostics: vec![format!("{name}: {} bytes", text.len())],
             ..Applied::default()
         }),
-        Question::Metrics => Answer::Metrics("headgate_rules 1\n".into()),
+        Question::Metrics => Answer::Metrics(Box::new(Metrics::of_text("headgate_rules 1\n"))),
         Question::Events { after } => Answer::Events(some_events(*after)),
         other => panic!("not asked here: {other:?}"),
     }
@@ -96,7 +97,8 @@ fn questions_and_answers_make_the_round() {
 fn metrics_are_text_and_events_are_lines() {
     with_server(async |socket| {
         let metrics = ask(socket, &Question::Metrics).await.expect("answers");
-        assert_eq!(metrics.document, "headgate_rules 1\n");
+        let text = metrics.document.as_str().expect("text");
+        assert!(text.ends_with("\nheadgate_rules 1\n"), "{text}");
         let events = ask(socket, &Question::Events { after: 0 }).await;
         let events = events.expect("answers").document;
         assert_eq!(events.as_array().map(Vec::len), Some(2));
