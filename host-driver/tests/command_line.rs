@@ -308,7 +308,7 @@ fn metrics_are_scraped_and_events_followed() {
     let follower = follower.stdout(Stdio::piped()).spawn().expect("starts");
     fs::write(place.path("bad.yaml"), "headgate: 2\n").expect("writes");
     place.run(&["apply", "bad.yaml", "--socket", "s"]);
-    std::thread::sleep(Duration::from_millis(1_000));
+    std::thread::sleep(Duration::from_secs(1));
     assert_eq!(daemon.terminate().0, 0);
     let (_, out, _) = ended(&follower.wait_with_output().expect("ends with the driver"));
     assert!(

@@ -1,4 +1,5 @@
 //! Metrics and events of card and driver together, for known sequences of packets.
+#![expect(clippy::float_cmp, reason = "samples are whole numbers")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

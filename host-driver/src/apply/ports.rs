@@ -31,6 +31,7 @@ impl<M: Memory> Engine<M> {
         }
         let rules = self.rule_facts(ir, lowered);
         self.forget_former_rules(&rules);
+        self.forget_former_instances(lowered);
         let active = &mut self.active;
         active.ports = ports;
         active.rules = rules;
@@ -51,6 +52,18 @@ impl<M: Memory> Engine<M> {
             let former = name(self.active.rules.get(id));
             if former.is_some() && former != name(rules.get(id)) {
                 self.forget_rule(id as u16);
+            }
+        }
+    }
+
+    fn forget_former_instances(&mut self, lowered: &Lowered) {
+        let Some(in_force) = &self.in_force else {
+            return;
+        };
+        for (vport, former) in &in_force.lowered.names.vports {
+            let now = lowered.names.vports.get(vport);
+            if now.is_none_or(|now| now.name != former.name) {
+                self.ledger.forget_vport(*vport);
             }
         }
     }

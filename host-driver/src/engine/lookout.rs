@@ -114,7 +114,7 @@ impl<M: Memory> Engine<M> {
         lookout.labels = Arc::new(labels);
     }
 
-    /// Numbers of rules, backends and vports that a configuration gives another meaning.
+    /// A rule's number stands for something else, or for nothing, from now on.
     pub(crate) fn forget_rule(&mut self, rule: RuleId) {
         self.ledger.forget_rule(rule);
         self.lookout.availability.remove(&rule);

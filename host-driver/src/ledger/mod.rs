@@ -174,6 +174,11 @@ impl Ledger {
         self.members.retain(|(_, of), _| *of != backend);
     }
 
+    /// Another instance, or none, is behind a vport from now on.
+    pub fn forget_vport(&mut self, vport: PortId) {
+        self.addresses.retain(|(of, _), _| *of != vport);
+    }
+
     /// Flows of a rule.
     pub fn rule(&self, rule: RuleId) -> FlowCount {
         let count = self.rules.get(usize::from(rule));
