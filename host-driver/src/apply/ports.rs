@@ -48,9 +48,8 @@ impl<M: Memory> Engine<M> {
     /// A number that stands for another rule begins its counters anew.
     fn forget_former_rules(&mut self, rules: &[Option<RuleFacts>]) {
         let name = |facts: Option<&Option<RuleFacts>>| facts?.as_ref().map(|f| f.name.clone());
-        for id in 0..self.active.rules.len() {
-            let former = name(self.active.rules.get(id));
-            if former.is_some() && former != name(rules.get(id)) {
+        for id in 0..rules.len().max(self.active.rules.len()) {
+            if name(self.active.rules.get(id)) != name(rules.get(id)) {
                 self.forget_rule(id as u16);
             }
         }
