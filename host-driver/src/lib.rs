@@ -17,6 +17,8 @@ pub mod conn;
 
 pub mod aging;
 
+pub mod ledger;
+
 pub mod health;
 
 pub mod probe;
@@ -26,6 +28,10 @@ pub mod link;
 pub mod miss;
 
 pub mod apply;
+
+pub mod event;
+
+pub mod metric;
 
 pub mod engine;
 

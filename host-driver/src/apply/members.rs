@@ -30,6 +30,19 @@ pub(crate) struct MemberState {
     ends_all: bool,
 }
 
+impl MemberState {
+    /// What the probe or the administrator says; `None` for a member of a rule without a probe
+    /// (L-ADM-06).
+    pub(crate) fn is_up(&self) -> Option<bool> {
+        let health = self.health?;
+        Some(match self.reason {
+            Some(Reason::UpAdmin) => true,
+            Some(Reason::DownAdmin) => false,
+            _ => health == Health::Up,
+        })
+    }
+}
+
 /// The members of every rule, rule by rule.
 pub(crate) fn members(in_force: &InForce, watch: &Watch) -> Vec<MemberState> {
     let backends: HashMap<BackendConfig, BackendId> = in_force

@@ -33,9 +33,11 @@ use flow_compiler::source::Source;
 use flow_compiler::{Compiled, Rejected, diagnostic};
 
 use crate::conn::{Conn, Origin};
+use crate::control::text::nouns;
 use crate::control::view::Applied;
 use crate::device::Capabilities;
 use crate::engine::Engine;
+use crate::event::Kind;
 use crate::probe::Report;
 
 /// The configuration in force, as the compiler knows it.
@@ -99,7 +101,7 @@ impl<M: Memory> Engine<M> {
         let (ir, warnings) = match flow_compiler::compile(source) {
             Ok(Compiled { ir, warnings }) => (ir, warnings),
             Err(Rejected(found)) => {
-                return self.refuse(vec![diagnostic::to_text(&found, source)]);
+                return self.refuse(&source.name, vec![diagnostic::to_text(&found, source)]);
             }
         };
         let warnings = match warnings.as_slice() {
@@ -111,6 +113,7 @@ impl<M: Memory> Engine<M> {
                 let (changes, flows_ended) = self.carry_out(source.name.clone(), plan);
                 self.refused.clear();
                 self.applied += 1;
+                self.tell_applied(&source.name, changes, flows_ended, &warnings);
                 Applied {
                     accepted: true,
                     changes,
@@ -118,12 +121,32 @@ impl<M: Memory> Engine<M> {
                     diagnostics: warnings,
                 }
             }
-            Err(reasons) => self.refuse(in_file(source, reasons)),
+            Err(reasons) => self.refuse(&source.name, in_file(source, reasons)),
         }
     }
 
-    fn refuse(&mut self, diagnostics: Vec<String>) -> Applied {
+    fn tell_applied(&mut self, file: &str, changes: usize, ended: usize, warnings: &[String]) {
+        let changes = nouns(changes as u64, "table change");
+        let ended = nouns(ended as u64, "flow");
+        let warnings: String = warnings.iter().flat_map(|w| ["\n", w.trim_end()]).collect();
+        let which = if self.applied == 1 {
+            "the first"
+        } else {
+            "a new"
+        };
+        let message =
+            format!("{which} configuration is in force: {changes}, {ended} ended{warnings}");
+        self.tell(Kind::ConfigurationApplied, file, message);
+    }
+
+    fn refuse(&mut self, file: &str, diagnostics: Vec<String>) -> Applied {
+        self.refused_count += 1;
         self.refused.clone_from(&diagnostics);
+        let message = format!(
+            "refused; the configuration before it stays in force\n{}",
+            diagnostics.join("\n").trim_end()
+        );
+        self.tell(Kind::ConfigurationRefused, file, message);
         Applied {
             diagnostics,
             ..Applied::default()
@@ -174,7 +197,7 @@ impl<M: Memory> Engine<M> {
             ids,
         });
         self.follow_drains(old.as_ref());
-        let ended = lost + self.end_flows_without_a_rule() + self.move_off_unhealthy();
+        let ended = lost + self.end_flows_without_a_rule() + self.follow_members();
         self.ring_doorbells();
         (changes, ended)
     }
@@ -197,6 +220,7 @@ impl<M: Memory> Engine<M> {
         self.now = self.now.max(now);
         if self.watch.observe(report.target, report.at, report.outcome) {
             self.housekeeping.health_changed = true;
+            self.tell_health();
         }
     }
 
@@ -233,20 +257,26 @@ impl<M: Memory> Engine<M> {
         })
     }
 
-    /// UDP flows leave a backend that takes no new flows any more (L-PRB-14); TCP flows stay, and UDP
-    /// flows that are tracked stay like them. On a Basic load balancer those end as well when
-    /// no backend is left (PRB-10, A-08).
-    fn move_off_unhealthy(&mut self) -> usize {
+    fn follow_members(&mut self) -> usize {
         let Some(in_force) = self.in_force.as_ref() else {
             return 0;
         };
         let states = members(in_force, &self.watch);
+        let ended = self.move_off_unhealthy(&states);
+        self.note_members(states);
+        ended
+    }
+
+    /// UDP flows leave a backend that takes no new flows any more (L-PRB-14); TCP flows stay, and UDP
+    /// flows that are tracked stay like them. On a Basic load balancer those end as well when
+    /// no backend is left (PRB-10, A-08).
+    fn move_off_unhealthy(&mut self, states: &[MemberState]) -> usize {
         let leavers: std::collections::HashSet<_> = states
             .iter()
             .filter(|m| !m.eligible)
             .filter_map(|m| Some((m.rule, m.backend?)))
             .collect();
-        let dead_rules = members::rules_that_end(&states);
+        let dead_rules = members::rules_that_end(states);
         if leavers.is_empty() {
             return 0;
         }

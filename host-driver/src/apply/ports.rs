@@ -31,6 +31,7 @@ impl<M: Memory> Engine<M> {
             ports[usize::from(*port)] = Some(*config);
         }
         let rules = self.rule_facts(ir, lowered);
+        self.forget_former_rules(&rules);
         let active = &mut self.active;
         active.ports = ports;
         active.rules = rules;
@@ -43,6 +44,17 @@ impl<M: Memory> Engine<M> {
             .collect();
         active.ours = public_addresses(ir).collect();
         active.pings = miss::answers(ir, lowered);
+    }
+
+    /// A number that stands for another rule begins its counters anew.
+    fn forget_former_rules(&mut self, rules: &[Option<RuleFacts>]) {
+        let name = |facts: Option<&Option<RuleFacts>>| facts?.as_ref().map(|f| f.name.clone());
+        for id in 0..self.active.rules.len() {
+            let former = name(self.active.rules.get(id));
+            if former.is_some() && former != name(rules.get(id)) {
+                self.forget_rule(id as u16);
+            }
+        }
     }
 
     fn rule_facts(&self, ir: &Ir, lowered: &Lowered) -> Vec<Option<RuleFacts>> {

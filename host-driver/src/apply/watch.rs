@@ -9,7 +9,9 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use flow_compiler::ir::{Ir, Probe, ProbeProtocol, ProbeTarget};
 
-use crate::health::{self, Health, HoldDown, Outcome, PathError, Reason, RequestPath, Target};
+use crate::health::{
+    self, Health, HoldDown, Outcome, PathError, Reason, RequestPath, Target, Transition,
+};
 use crate::probe::{TargetId, tls_available};
 
 /// What identifies a target: load balancer, probe and address.
@@ -30,6 +32,8 @@ pub(crate) struct Watch {
     targets: BTreeMap<TargetKey, Watched>,
     next_id: u32,
     changes: ProbeChanges,
+    /// Changes of health that were not told yet: of whom, and what.
+    news: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -47,6 +51,18 @@ fn key(ir: &Ir, target: &ProbeTarget) -> TargetKey {
         balancer.name.clone(),
         balancer.probes[target.probe.0].name.clone(),
         target.address,
+    )
+}
+
+fn news((balancer, probe, address): &TargetKey, transition: Transition) -> (String, String) {
+    let health = match transition.to {
+        Health::Up => "up",
+        Health::Down => "down",
+    };
+    let reason = transition.reason.name();
+    (
+        address.to_string(),
+        format!("{health} by probe {balancer}/{probe}: {reason}"),
     )
 }
 
@@ -145,32 +161,26 @@ impl Watch {
             .targets
             .iter_mut()
             .find(|(_, watched)| watched.id == id);
-        let Some(((balancer, probe, address), watched)) = found else {
+        let Some((key, watched)) = found else {
             return false;
         };
         let Some(transition) = watched.state.observe(at, outcome) else {
             return false;
         };
-        tracing::info!(
-            %address,
-            probe = format_args!("{balancer}/{probe}"),
-            health = ?transition.to,
-            reason = transition.reason.name(),
-            "health changed"
-        );
+        self.news.push(news(key, transition));
         true
     }
 
     /// Lets time pass; true when somebody's health changed.
     pub(crate) fn tick(&mut self, now: u64) -> bool {
         let mut changed = false;
-        for watched in self.targets.values_mut() {
-            if watched
-                .state
-                .deadline()
-                .is_some_and(|deadline| deadline <= now)
+        for (key, watched) in &mut self.targets {
+            let deadline = watched.state.deadline();
+            if deadline.is_some_and(|deadline| deadline <= now)
+                && let Some(transition) = watched.state.tick(now)
             {
-                changed |= watched.state.tick(now).is_some();
+                self.news.push(news(key, transition));
+                changed = true;
             }
         }
         changed
@@ -196,6 +206,11 @@ impl Watch {
             Some(watched) => (watched.state.health(), watched.state.reason()),
             None => (Health::Down, None),
         }
+    }
+
+    /// Changes of health since the last call: of whom, and what.
+    pub(crate) fn take_news(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.news)
     }
 
     /// What the prober has to be told since the last call.

@@ -49,7 +49,13 @@ impl<M: Memory> Engine<M> {
                     .set(device, slot, Selector::new(Some(backend)))?;
             }
             Entry::Backend(id, config) => {
-                self.retired.remove(&id);
+                if self
+                    .retired
+                    .remove(&id)
+                    .is_some_and(|former| former != config)
+                {
+                    self.ledger.forget_backend(id);
+                }
                 tables
                     .backend
                     .set(device, id.into(), Backend::new(config))?;

@@ -1,6 +1,6 @@
 //! What can be said on the command line.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -46,6 +46,9 @@ pub(super) struct Run {
     /// The control socket; without it /run/headgate/driver.sock, or a place of the user's own.
     #[arg(long, value_name = "PATH")]
     pub(super) socket: Option<PathBuf>,
+    /// Serve metrics for Prometheus at this address over HTTP; anyone who reaches it can read them.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(super) metrics: Option<SocketAddr>,
     /// Let the clock run this many times faster; hw-sim takes the same flag.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) time_scale: NonZeroU32,
@@ -90,6 +93,27 @@ pub(super) enum Ask {
     Snat(Options),
     /// Show why packets were dropped or went to the driver.
     Counters(Options),
+    /// Show the health of the backends of each probed rule, and why.
+    Health(Options),
+    /// Show which frontend ports lead to which instances by inbound NAT rules.
+    Nat(Options),
+    /// Print every metric as Prometheus reads it.
+    Metrics {
+        /// The driver's control socket.
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
+    },
+    /// Show what happened; with --format json, one document a line.
+    Events {
+        /// Go on with what happens from now on, until interrupted.
+        #[arg(long, short)]
+        follow: bool,
+        /// Only events after the one with this number.
+        #[arg(long, value_name = "N", default_value = "0")]
+        after: u64,
+        #[command(flatten)]
+        options: Options,
+    },
     /// Say where a packet would go, and why.
     Explain {
         /// The packet, like 'tcp 198.51.100.7:40000 > 203.0.113.10:80 flags S'.

@@ -8,20 +8,52 @@ use super::arguments::{Ask, Format, Options};
 use super::exit::{Exit, Failure};
 use super::print;
 use crate::control::Question;
-use crate::control::client::{ClientError, ask_blocking};
+use crate::control::client::{ClientError, ask_blocking, lines_blocking};
 use crate::control::socket::find_default;
 use crate::control::text;
 
 /// Asks, and prints the answer.
 pub(super) fn ask(command: Ask) -> Result<Exit, Failure> {
-    let (question, options) = question(command)?;
+    let (question, options) = match command {
+        Ask::Events {
+            follow: true,
+            after,
+            options,
+        } => return follow(after, options),
+        other => question(other)?,
+    };
     let socket = options.socket.unwrap_or_else(find_default);
     let reply = ask_blocking(&socket, &question).map_err(failure)?;
     match options.format {
-        Format::Json => print::json(&reply.document)?,
+        Format::Json => match &reply.document {
+            Value::Array(lines) if matches!(question, Question::Events { .. }) => {
+                lines.iter().try_for_each(print::json_line)?;
+            }
+            document => print::json(document)?,
+        },
         Format::Text => print::data(&render(&question, reply.document)?)?,
     }
     Ok(if reply.accepted { Exit::Done } else { Exit::No })
+}
+
+/// Prints events as they come.
+fn follow(after: u64, options: Options) -> Result<Exit, Failure> {
+    let socket = options.socket.unwrap_or_else(find_default);
+    let path = format!("/v1/events?follow=true&after={after}");
+    let mut outcome = Ok(true);
+    let ended = lines_blocking(&socket, &path, |line| {
+        outcome = match options.format {
+            Format::Json => print::line(line),
+            Format::Text => serde_json::from_str(line)
+                .map_err(|error| Failure::new(Exit::Trouble, error))
+                .and_then(|event| print::line(&text::event(&event))),
+        };
+        matches!(outcome, Ok(true))
+    });
+    if outcome? {
+        ended.map_err(failure)?;
+    }
+    Ok(Exit::Done)
 }
 
 fn question(command: Ask) -> Result<(Question, Options), Failure> {
@@ -32,6 +64,13 @@ fn question(command: Ask) -> Result<(Question, Options), Failure> {
         Ask::Flows { limit, options } => (Question::Flows { limit }, options),
         Ask::Snat(options) => (Question::Snat, options),
         Ask::Counters(options) => (Question::Counters, options),
+        Ask::Health(options) => (Question::Health, options),
+        Ask::Nat(options) => (Question::Nat, options),
+        Ask::Metrics { socket } => {
+            let format = Format::Text;
+            (Question::Metrics, Options { socket, format })
+        }
+        Ask::Events { after, options, .. } => (Question::Events { after }, options),
         Ask::Explain {
             packet,
             from,
@@ -68,6 +107,10 @@ fn render(question: &Question, document: Value) -> Result<String, Failure> {
         Question::Flows { .. } => text::flows(&read(document)?),
         Question::Snat => text::snat(&read::<Vec<_>>(document)?),
         Question::Counters => text::counters(&read(document)?),
+        Question::Health => text::health(&read::<Vec<_>>(document)?),
+        Question::Nat => text::nat(&read::<Vec<_>>(document)?),
+        Question::Events { .. } => text::events(&read::<Vec<_>>(document)?),
+        Question::Metrics => read(document)?,
         Question::Explain { .. } => text::explanation(&read(document)?),
         Question::Apply { name, .. } => text::applied(name, &read(document)?),
     })

@@ -27,6 +27,25 @@ pub(super) fn json(document: &impl Serialize) -> Result<(), Failure> {
     data(&(text + "\n"))
 }
 
+/// Prints a document as JSON on one line.
+pub(super) fn json_line(document: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(document).expect("documents have string keys");
+    data(&(text + "\n"))
+}
+
+/// Prints a line at once; false when nobody wants to read on.
+pub(super) fn line(text: &str) -> Result<bool, Failure> {
+    let mut stdout = anstream::stdout().lock();
+    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::new(
+            Exit::Trouble,
+            format!("standard output: {error}"),
+        )),
+    }
+}
+
 /// Says what is wrong.
 pub(super) fn complain(message: &str) -> io::Result<()> {
     let message = message.trim_end();

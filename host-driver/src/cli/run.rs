@@ -21,6 +21,10 @@ pub(super) fn run(run: Run) -> Result<Exit, Failure> {
             }
         }
     }
+    if run.replay.is_some() && run.metrics.is_some() {
+        let message = "--metrics is for a driver that runs on, not for --replay";
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let limit = log::init();
     let Some(capture) = run.replay else {
         let settings = daemon::Settings {
@@ -28,6 +32,7 @@ pub(super) fn run(run: Run) -> Result<Exit, Failure> {
             device: run.device,
             flows: run.flows,
             socket: run.socket,
+            metrics: run.metrics,
             time_scale: run.time_scale,
             sources: Sources {
                 v4: Some(run.probe_source_v4),

@@ -97,6 +97,21 @@ impl Records {
             .filter_map(|(id, conn)| Some((id as u32, conn.as_ref()?)))
     }
 
+    /// The flows with ids from `first` on, below `end`.
+    pub fn ids(&self, first: u32, end: u32) -> impl Iterator<Item = u32> {
+        let end = end.min(self.used());
+        let slots = self.slots.get(first as usize..end as usize);
+        let slots = slots.unwrap_or_default().iter();
+        (first..end)
+            .zip(slots)
+            .filter_map(|(id, conn)| conn.is_some().then_some(id))
+    }
+
+    /// One more than the highest id that was ever in use.
+    pub fn used(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
     /// How many flows there are.
     pub fn len(&self) -> u32 {
         (self.slots.len() - self.free.len()) as u32

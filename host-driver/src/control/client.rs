@@ -4,14 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::HOST;
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
 use super::question::Question;
+use super::stream;
+use crate::metric;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +54,88 @@ pub struct Reply {
     pub document: serde_json::Value,
 }
 
-/// Asks the driver at a socket.
+impl Reply {
+    fn of(document: serde_json::Value) -> Self {
+        Self {
+            accepted: true,
+            document,
+        }
+    }
+}
+
+fn read_lines(body: &[u8]) -> Result<Reply, ClientError> {
+    let lines = serde_json::Deserializer::from_slice(body).into_iter();
+    let documents: Result<Vec<_>, _> = lines.collect();
+    let documents = documents
+        .map_err(|error| ClientError::Trouble(format!("the answer is not JSON: {error}")))?;
+    Ok(Reply::of(serde_json::Value::Array(documents)))
+}
+
+/// Asks the driver at a socket. Lines come as an array, text as a string.
 ///
 /// # Errors
 /// When there is none, or it has no answer.
 pub async fn ask(socket: &Path, question: &Question) -> Result<Reply, ClientError> {
+    let reply = send(socket, request(question)).await?;
+    let status = reply.status();
+    let content_type = reply.headers().get(CONTENT_TYPE).cloned();
+    let body = reply.into_body().collect().await;
+    let body = body.map_err(|error| ClientError::Broken {
+        socket: socket.to_owned(),
+        error,
+    })?;
+    let body = body.to_bytes();
+    match content_type.as_ref().and_then(|value| value.to_str().ok()) {
+        Some(metric::CONTENT_TYPE) => Ok(Reply::of(String::from_utf8_lossy(&body).into())),
+        Some(stream::CONTENT_TYPE) => read_lines(&body),
+        _ => read(status, &body),
+    }
+}
+
+/// Takes the lines at a path of the driver's at a socket, as they come, until it ends or `take`
+/// returns false.
+///
+/// # Errors
+/// When there is none, it does not know the path, or the connection breaks.
+pub async fn lines(
+    socket: &Path,
+    path: &str,
+    mut take: impl FnMut(&str) -> bool,
+) -> Result<(), ClientError> {
+    let request = Request::get(path)
+        .header(HOST, "headgate")
+        .body(Full::default())
+        .map_err(|error| ClientError::Senseless(error.to_string()))?;
+    let reply = send(socket, request).await?;
+    let broken = |error| ClientError::Broken {
+        socket: socket.to_owned(),
+        error,
+    };
+    let status = reply.status();
+    let mut body = reply.into_body();
+    if status != StatusCode::OK {
+        let body = body.collect().await.map_err(broken)?.to_bytes();
+        return read(status, &body).map(drop);
+    }
+    let mut rest = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(broken)?.into_data() {
+            rest.extend_from_slice(&data);
+        }
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            if !take(String::from_utf8_lossy(&line).trim_end_matches('\n')) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn send(
+    socket: &Path,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, ClientError> {
     let broken = |error| ClientError::Broken {
         socket: socket.to_owned(),
         error,
@@ -72,18 +151,7 @@ pub async fn ask(socket: &Path, question: &Question) -> Result<Reply, ClientErro
         .map_err(broken)?;
     // Its end shows in the reply.
     tokio::spawn(connection);
-    let reply = sender
-        .send_request(request(question))
-        .await
-        .map_err(broken)?;
-    let status = reply.status();
-    let body = reply
-        .into_body()
-        .collect()
-        .await
-        .map_err(broken)?
-        .to_bytes();
-    read(status, &body)
+    sender.send_request(request).await.map_err(broken)
 }
 
 /// As [`ask`], from outside an async runtime.
@@ -91,11 +159,26 @@ pub async fn ask(socket: &Path, question: &Question) -> Result<Reply, ClientErro
 /// # Errors
 /// As [`ask`].
 pub fn ask_blocking(socket: &Path, question: &Question) -> Result<Reply, ClientError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    runtime()?.block_on(ask(socket, question))
+}
+
+/// As [`lines`], from outside an async runtime.
+///
+/// # Errors
+/// As [`lines`].
+pub fn lines_blocking(
+    socket: &Path,
+    path: &str,
+    take: impl FnMut(&str) -> bool,
+) -> Result<(), ClientError> {
+    runtime()?.block_on(lines(socket, path, take))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, ClientError> {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| ClientError::Trouble(format!("no event loop: {error}")))?;
-    runtime.block_on(ask(socket, question))
+        .map_err(|error| ClientError::Trouble(format!("no event loop: {error}")))
 }
 
 fn request(question: &Question) -> Request<Full<Bytes>> {
@@ -106,6 +189,15 @@ fn request(question: &Question) -> Request<Full<Bytes>> {
         Question::Flows { limit } => (Method::GET, "flows", vec![("limit", limit.to_string())], ""),
         Question::Snat => (Method::GET, "snat", vec![], ""),
         Question::Counters => (Method::GET, "counters", vec![], ""),
+        Question::Health => (Method::GET, "health", vec![], ""),
+        Question::Nat => (Method::GET, "nat", vec![], ""),
+        Question::Events { after } => (
+            Method::GET,
+            "events",
+            vec![("after", after.to_string())],
+            "",
+        ),
+        Question::Metrics => (Method::GET, "metrics", vec![], ""),
         Question::Explain { packet, from } => {
             let query = vec![("packet", packet.clone()), ("from", from.clone())];
             (Method::GET, "explain", query, "")
@@ -122,7 +214,10 @@ fn request(question: &Question) -> Request<Full<Bytes>> {
         .finish();
     Request::builder()
         .method(method)
-        .uri(format!("/v1/{path}?{query}"))
+        .uri(match question {
+            Question::Metrics => format!("/{path}"),
+            _ => format!("/v1/{path}?{query}"),
+        })
         .header(HOST, "headgate")
         .body(Full::new(Bytes::from(body.to_owned())))
         .expect("a request of encoded parts is valid")
@@ -138,10 +233,7 @@ fn read(status: StatusCode, body: &[u8]) -> Result<Reply, ClientError> {
             .to_owned()
     };
     match status {
-        StatusCode::OK => Ok(Reply {
-            accepted: true,
-            document,
-        }),
+        StatusCode::OK => Ok(Reply::of(document)),
         StatusCode::UNPROCESSABLE_ENTITY => Ok(Reply {
             accepted: false,
             document,

@@ -6,10 +6,12 @@
 //! ```
 
 pub mod client;
+pub mod exporter;
 pub mod question;
 pub mod route;
 pub mod server;
 pub mod socket;
+pub(crate) mod stream;
 pub mod text;
 pub mod view;
 

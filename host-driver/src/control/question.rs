@@ -3,7 +3,10 @@
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::view::{Applied, Backend, Counters, Explanation, Flows, Rule, Snat, Status};
+use super::view::{
+    Applied, Backend, Counters, Event, Explanation, Flows, NatMapping, Rule, RuleHealth, Snat,
+    Status,
+};
 
 /// A question to the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,17 @@ pub enum Question {
     Snat,
     /// Why packets ended.
     Counters,
+    /// How the backends of each probed rule are (L-MON-07).
+    Health,
+    /// Which frontend ports lead to which instances (L-NAT-07).
+    Nat,
+    /// What happened.
+    Events {
+        /// Only events after this one.
+        after: u64,
+    },
+    /// Every metric.
+    Metrics,
     /// Where a packet would go.
     Explain {
         /// The packet, as `flow-compiler explain` takes it.
@@ -55,6 +69,14 @@ pub enum Answer {
     Snat(Vec<Snat>),
     /// To [`Question::Counters`].
     Counters(Counters),
+    /// To [`Question::Health`].
+    Health(Vec<RuleHealth>),
+    /// To [`Question::Nat`].
+    Nat(Vec<NatMapping>),
+    /// To [`Question::Events`].
+    Events(Vec<Event>),
+    /// To [`Question::Metrics`]: text for Prometheus.
+    Metrics(String),
     /// To [`Question::Explain`].
     Explanation(Explanation),
     /// To [`Question::Apply`]; it may say no.

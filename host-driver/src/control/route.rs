@@ -1,5 +1,7 @@
 //! The API's paths: a request line becomes a question, or an error that says what exists.
 
+use std::str::FromStr;
+
 use hyper::{Method, StatusCode, Uri};
 
 use super::Question;
@@ -10,13 +12,21 @@ pub const FLOWS_LIMIT: usize = 50;
 pub const FLOWS_MOST: usize = 100_000;
 /// What there is, for error messages.
 const PATHS: &str = "GET /v1/status, /v1/rules, /v1/backends, /v1/flows?limit=N, /v1/snat, \
-                     /v1/counters, /v1/explain?packet=P&from=F; POST /v1/apply?name=N";
+                     /v1/counters, /v1/health, /v1/nat, /v1/events?after=N&follow=true, \
+                     /v1/explain?packet=P&from=F, /metrics; POST /v1/apply?name=N";
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// A question that the request line holds.
     Ask(Question),
+    /// Events, one JSON document a line, and those to come if wanted.
+    Events {
+        /// Only events after this one.
+        after: u64,
+        /// Whether to wait for more.
+        follow: bool,
+    },
     /// A configuration follows as the body; diagnostics call it by this name.
     Apply(String),
 }
@@ -50,6 +60,10 @@ pub fn route(method: &Method, uri: &Uri) -> Result<Route, Misrouted> {
         "/v1/flows" => (Method::GET, query.flows()),
         "/v1/snat" => (Method::GET, Ok(Route::Ask(Question::Snat))),
         "/v1/counters" => (Method::GET, Ok(Route::Ask(Question::Counters))),
+        "/v1/health" => (Method::GET, Ok(Route::Ask(Question::Health))),
+        "/v1/nat" => (Method::GET, Ok(Route::Ask(Question::Nat))),
+        "/v1/events" => (Method::GET, query.events()),
+        "/metrics" => (Method::GET, Ok(Route::Ask(Question::Metrics))),
         "/v1/explain" => (Method::GET, query.explain()),
         "/v1/apply" => {
             let name = query.get("name").unwrap_or_else(|| "<request>".into());
@@ -79,16 +93,29 @@ impl Query<'_> {
         pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
     }
 
-    fn flows(&self) -> Result<Route, Misrouted> {
-        let limit = match self.get("limit") {
-            None => FLOWS_LIMIT,
-            Some(text) => text.parse().map_err(|_| {
-                let error = format!("limit={text}: a whole number is wanted, like limit=100");
-                Misrouted::new(StatusCode::BAD_REQUEST, error)
-            })?,
+    fn parsed<T: FromStr>(&self, name: &str, wanted: &str) -> Result<Option<T>, Misrouted> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
         };
-        let limit = limit.min(FLOWS_MOST);
+        text.parse().map(Some).map_err(|_| {
+            let error = format!("{name}={text}: {wanted}");
+            Misrouted::new(StatusCode::BAD_REQUEST, error)
+        })
+    }
+
+    fn flows(&self) -> Result<Route, Misrouted> {
+        let limit = self.parsed("limit", "a whole number is wanted, like limit=100")?;
+        let limit = limit.unwrap_or(FLOWS_LIMIT).min(FLOWS_MOST);
         Ok(Route::Ask(Question::Flows { limit }))
+    }
+
+    fn events(&self) -> Result<Route, Misrouted> {
+        let after = self.parsed("after", "the number of an event is wanted, like after=12")?;
+        let follow = self.parsed("follow", "true or false is wanted")?;
+        Ok(Route::Events {
+            after: after.unwrap_or(0),
+            follow: follow.unwrap_or(false),
+        })
     }
 
     fn explain(&self) -> Result<Route, Misrouted> {
@@ -127,6 +154,10 @@ mod tests {
                 from: "web-1".into()
             })
         );
+        assert_eq!(get("/metrics"), ask(Question::Metrics));
+        let events = |after, follow| Ok(Route::Events { after, follow });
+        assert_eq!(get("/v1/events"), events(0, false));
+        assert_eq!(get("/v1/events?follow=true&after=7"), events(7, true));
         let apply = route(
             &Method::POST,
             &"/v1/apply?name=a%2Fb.yaml".parse().expect("a URI"),
@@ -149,7 +180,12 @@ mod tests {
                 misrouted.error
             );
         }
-        for uri in ["/v1/explain", "/v1/flows?limit=-1", "/v1/flows?limit=many"] {
+        for uri in [
+            "/v1/explain",
+            "/v1/flows?limit=-1",
+            "/v1/flows?limit=many",
+            "/v1/events?follow=yes",
+        ] {
             assert_eq!(
                 get(uri).expect_err(uri).status,
                 StatusCode::BAD_REQUEST,

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -20,7 +20,9 @@ use tokio::net::UnixListener;
 use super::question::Senseless;
 use super::route::{Misrouted, Route, route};
 use super::socket::ControlSocket;
+use super::stream::{Lines, events};
 use super::{Answer, Ask, Question};
+use crate::metric::CONTENT_TYPE as METRICS_TYPE;
 
 /// The longest configuration that is taken.
 pub const BODY_LIMIT: usize = 16 << 20;
@@ -32,6 +34,9 @@ const BREATH: Duration = Duration::from_millis(100);
 /// Takes a question to the engine; false when there is none any more.
 pub trait Engine: Fn(Ask) -> bool + Send + Sync + 'static {}
 impl<F: Fn(Ask) -> bool + Send + Sync + 'static> Engine for F {}
+
+/// A whole answer, or lines as they come.
+pub(super) type Body = Either<Full<Bytes>, Lines>;
 
 /// Serves until it is dropped.
 ///
@@ -53,7 +58,7 @@ pub async fn serve(socket: &ControlSocket, engine: impl Engine) -> io::Result<()
         tokio::spawn(async move {
             let service = service_fn(|request| {
                 let engine = Arc::clone(&engine);
-                async move { Ok::<_, Infallible>(respond(request, &*engine).await) }
+                async move { Ok::<_, Infallible>(respond(request, &engine).await) }
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -67,9 +72,9 @@ pub async fn serve(socket: &ControlSocket, engine: impl Engine) -> io::Result<()
     }
 }
 
-async fn respond(request: Request<Incoming>, engine: &impl Engine) -> Response<Full<Bytes>> {
+async fn respond(request: Request<Incoming>, engine: &Arc<impl Engine>) -> Response<Body> {
     match answer(request, engine).await {
-        Ok(answer) => document(status_of(&answer), &answer),
+        Ok(response) => response,
         Err(Misrouted { status, error }) => {
             let mut response = document(status, &Senseless { error });
             if status == StatusCode::METHOD_NOT_ALLOWED {
@@ -82,14 +87,26 @@ async fn respond(request: Request<Incoming>, engine: &impl Engine) -> Response<F
     }
 }
 
-async fn answer(request: Request<Incoming>, engine: &impl Engine) -> Result<Answer, Misrouted> {
+async fn answer(
+    request: Request<Incoming>,
+    engine: &Arc<impl Engine>,
+) -> Result<Response<Body>, Misrouted> {
     let question = match route(request.method(), request.uri())? {
         Route::Ask(question) => question,
+        Route::Events { after, follow } => return events(engine, after, follow).await,
         Route::Apply(name) => Question::Apply {
             name,
             text: text(request.into_body()).await?,
         },
     };
+    Ok(match ask(&**engine, question).await? {
+        Answer::Metrics(text) => whole(METRICS_TYPE, text.into()),
+        answer => document(status_of(&answer), &answer),
+    })
+}
+
+/// The engine's answer.
+pub(super) async fn ask(engine: &impl Engine, question: Question) -> Result<Answer, Misrouted> {
     let gone = || Misrouted {
         status: StatusCode::SERVICE_UNAVAILABLE,
         error: "the driver is stopping".into(),
@@ -132,14 +149,25 @@ fn status_of(answer: &Answer) -> StatusCode {
     }
 }
 
-fn document(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
+fn document(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     let mut json = serde_json::to_vec(body).expect("documents have string keys");
     json.push(b'\n');
-    let mut response = Response::new(Full::new(Bytes::from(json)));
+    let mut response = whole("application/json", json.into());
     *response.status_mut() = status;
     response
+}
+
+/// A whole body of a type.
+pub(super) fn whole(content_type: &'static str, body: Bytes) -> Response<Body> {
+    typed(content_type, Either::Left(Full::new(body)))
+}
+
+/// A body of a type.
+pub(super) fn typed(content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response
         .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

@@ -236,6 +236,71 @@ pub struct Counters {
     pub refusals: Vec<Counter>,
 }
 
+/// One row of `health`: a rule that is probed, under the service's names (L-MON-07).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleHealth {
+    /// The rule.
+    pub rule: String,
+    /// Backends that are up.
+    pub up: usize,
+    /// Backends that are down.
+    pub down: usize,
+    /// Each of them.
+    pub load_balancer_backend_addresses: Vec<BackendHealth>,
+}
+
+/// A backend of a rule that is probed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackendHealth {
+    /// Its address.
+    pub ip_address: String,
+    /// The instance; here it stands for its network interface.
+    pub network_interface_ip_configuration_id: String,
+    /// `Up` or `Down`.
+    pub state: String,
+    /// The service's reason code; empty before the first probe.
+    pub reason: String,
+}
+
+/// One row of `nat`: a frontend port that leads to one instance (L-NAT-07).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NatMapping {
+    /// The instance.
+    pub instance: String,
+    /// `load balancer/rule`.
+    pub inbound_nat_rule_name: String,
+    /// TCP, UDP or All.
+    pub protocol: String,
+    /// Address of the frontend.
+    pub frontend_address: String,
+    /// Port of the frontend.
+    pub frontend_port: u16,
+    /// Address that packets are sent to.
+    pub backend_address: String,
+    /// Port that packets are sent to.
+    pub backend_port: u16,
+}
+
+/// One line of `events`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts from 1 on at each start; a gap means that events were not kept.
+    pub sequence: u64,
+    /// When, by the wall's clock: RFC 3339.
+    pub time: String,
+    /// `info`, `warning` or `critical`.
+    pub severity: String,
+    /// What, e.g. `NoHealthyBackends`.
+    pub event: String,
+    /// To whom: a rule, an instance, an address, a card.
+    pub subject: String,
+    /// For people.
+    pub message: String,
+}
+
 /// `apply`: what became of a configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Applied {

@@ -1,6 +1,7 @@
 //! Why a driver does not run, or stopped running.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hw_sim::bars::BarsError;
@@ -36,6 +37,14 @@ pub enum RunError {
     /// The control socket cannot be opened.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// Metrics cannot be served there.
+    #[error("--metrics {address}: {error}; choose another address or port")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
     /// The operating system denies what the daemon needs.
     #[error("{what}: {error}")]
     Io {

@@ -20,9 +20,10 @@ const BURST: u32 = 10;
 /// After how long it may say one more.
 const REFILL: Duration = Duration::from_secs(1);
 /// Modules that speak at their own pace: not of packets.
-const UNLIMITED: [&str; 3] = [
+const UNLIMITED: [&str; 4] = [
     "host_driver::control",
     "host_driver::daemon",
+    "host_driver::event",
     "host_driver::replay",
 ];
 

@@ -1,10 +1,11 @@
 //! Starts the threads, and ends them in order.
 
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use firmware_api::{MAX_PORTS, Memory};
 use flow_compiler::source::Source;
@@ -18,7 +19,7 @@ use super::log::RateLimit;
 use super::packet_loop::{Event, PacketLoop};
 use super::watch::Watch;
 use crate::control::socket::ControlSocket;
-use crate::control::{Answer, Ask, Question, server};
+use crate::control::{Ask, Question, exporter, server};
 use crate::device::{Device, open_pci, open_shm, random_hash_key};
 use crate::engine::{Engine, Options};
 use crate::probe::{Clock, Prober, Sources};
@@ -39,6 +40,8 @@ pub struct Settings {
     pub device: DeviceKind,
     /// Connections that an embedded card holds; its default if none.
     pub flows: Option<u32>,
+    /// Where metrics are served over TCP, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// The control socket; a default place if none.
     pub socket: Option<PathBuf>,
     /// How many times faster than the wall's the clock runs.
@@ -61,6 +64,7 @@ pub fn run(settings: &Settings, limit: &RateLimit) -> Result<(), RunError> {
         Some(path) => ControlSocket::bind(path)?,
         None => ControlSocket::bind_default()?,
     };
+    let metrics = settings.metrics.map(listen).transpose()?;
     raise_file_limit();
     let clock = Clock::start(settings.time_scale);
     let daemon = Daemon {
@@ -68,6 +72,7 @@ pub fn run(settings: &Settings, limit: &RateLimit) -> Result<(), RunError> {
         limit,
         socket,
         clock,
+        metrics,
     };
     match &settings.device {
         DeviceKind::Sim => {
@@ -78,6 +83,14 @@ pub fn run(settings: &Settings, limit: &RateLimit) -> Result<(), RunError> {
         DeviceKind::Shm(directory) => daemon.run_on(open_shm(directory)?, source),
         DeviceKind::Pci(address) => daemon.run_on(open_pci(address)?, source),
     }
+}
+
+/// Listens for scrapers, before anything else is touched.
+fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    let unusable = |error| RunError::Metrics { address, error };
+    let listener = TcpListener::bind(address).map_err(unusable)?;
+    listener.set_nonblocking(true).map_err(unusable)?;
+    Ok(listener)
 }
 
 /// Each probe under way has a socket; the usual soft limit is good for a thousand.
@@ -94,6 +107,7 @@ struct Daemon<'a> {
     limit: &'a RateLimit,
     socket: ControlSocket,
     clock: Clock,
+    metrics: Option<TcpListener>,
 }
 
 impl Daemon<'_> {
@@ -134,6 +148,7 @@ impl Daemon<'_> {
             };
             let asker = sender.clone();
             let ask = move |ask| asker.send(Event::Ask(ask)).is_ok();
+            let export = self.export(ask.clone());
             let prober = prober.run();
             let watch = self.watch(source.text, &sender);
             let background = async { tokio::join!(forward, prober, watch, self.tell_left_out()) };
@@ -143,6 +158,7 @@ impl Daemon<'_> {
                 }
                 stopped = stop_signal() => stopped,
                 _ = &mut died => Ok(()),
+                () = export => Ok(()),
                 _ = background => Ok(()),
             }
         });
@@ -162,6 +178,9 @@ impl Daemon<'_> {
         let hash_key = random_hash_key().map_err(RunError::io("random numbers"))?;
         let deadline = Instant::now() + RESET_PATIENCE;
         let mut options = Options::new(self.settings.device.to_string(), hash_key);
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since_1970 = since_1970.map_or(0, |time| time.as_millis() as u64);
+        options.epoch = since_1970.saturating_sub(self.clock.now_ms());
         // The card's clock runs as fast as the driver's, but the machine does not.
         options.heartbeat_timeout *= self.settings.time_scale.get();
         let wait = || {
@@ -183,18 +202,26 @@ impl Daemon<'_> {
         let mut watch = Watch::new(self.settings.config.clone(), text);
         loop {
             let Source { name, text } = watch.changed().await;
-            let (ask, answer) = Ask::new(Question::Apply {
-                name: name.clone(),
-                text,
-            });
+            let (ask, answer) = Ask::new(Question::Apply { name, text });
             if engine.send(Event::Ask(ask)).is_err() {
                 return;
             }
-            match answer.await {
-                Ok(answer) => tell_applied(&name, &answer),
-                Err(_) => return,
+            // What became of it is an event.
+            if answer.await.is_err() {
+                return;
             }
         }
+    }
+
+    /// Serves metrics, or waits for ever when nobody wants them.
+    async fn export(&self, engine: impl server::Engine) {
+        let listener = self.metrics.as_ref().map(TcpListener::try_clone);
+        match listener.map(|listener| listener.and_then(tokio::net::TcpListener::from_std)) {
+            Some(Ok(listener)) => return exporter::export(listener, engine).await,
+            Some(Err(error)) => tracing::error!(%error, "metrics are not served"),
+            None => {}
+        }
+        std::future::pending().await
     }
 
     async fn tell_left_out(&self) {
@@ -202,32 +229,6 @@ impl Daemon<'_> {
             tokio::time::sleep(LEFT_OUT_PERIOD).await;
             self.limit.tell_left_out();
         }
-    }
-}
-
-fn tell_applied(name: &str, answer: &Answer) {
-    let Answer::Applied(applied) = answer else {
-        return;
-    };
-    let diagnostics = applied.diagnostics.join("\n");
-    let diagnostics = if diagnostics.is_empty() {
-        String::new()
-    } else {
-        format!("\n{diagnostics}")
-    };
-    if applied.accepted {
-        let (changes, flows_ended) = (applied.changes, applied.flows_ended);
-        tracing::info!(
-            config = name,
-            changes,
-            flows_ended,
-            "a new configuration is in force{diagnostics}"
-        );
-    } else {
-        tracing::error!(
-            config = name,
-            "refused; the configuration before it stays in force{diagnostics}"
-        );
     }
 }
 

@@ -200,6 +200,12 @@ impl<M: Memory> Device<M> {
         self.bar0.store32(register::CONTROL.offset, control);
     }
 
+    /// Whether the pipeline is let take packets.
+    pub fn is_enabled(&self) -> bool {
+        let control = self.bar0.load32(register::CONTROL.offset);
+        control & (CONTROL_ENABLE | CONTROL_RESET) == CONTROL_ENABLE
+    }
+
     /// How long the card waits for a heartbeat before it runs driverless.
     pub fn set_heartbeat_timeout(&mut self, timeout: Duration) {
         let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);

@@ -3,13 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use firmware_api::entry::backend::BackendId;
 use firmware_api::entry::port::{Mac, PortConfig};
 use firmware_api::entry::rule::RuleId;
 use firmware_api::{Family, PortId, Protocol};
 
 use super::DEFAULT_IDLE_TIMEOUT;
-use crate::conn::{Conn, Origin};
 use crate::emit::echo::Answer;
 
 /// What the driver has to know of a rule.
@@ -56,15 +54,6 @@ impl Default for OutboundFacts {
     }
 }
 
-/// Flows of a rule or backend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FlowCount {
-    /// Now.
-    pub live: u64,
-    /// Since the driver started.
-    pub total: u64,
-}
-
 /// The configuration in force.
 #[derive(Clone, Debug, Default)]
 pub struct Active {
@@ -75,43 +64,6 @@ pub struct Active {
     pub(crate) macs: HashMap<Mac, PortId>,
     pub(crate) ours: HashSet<IpAddr>,
     pub(crate) pings: HashMap<IpAddr, Answer>,
-    pub(crate) flows: FlowCounts,
-}
-
-/// Flows by rule, and by rule and backend.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FlowCounts {
-    rules: Vec<FlowCount>,
-    members: HashMap<(RuleId, BackendId), FlowCount>,
-}
-
-impl FlowCounts {
-    /// Flows of a rule.
-    pub(crate) fn rule(&self, rule: RuleId) -> FlowCount {
-        self.rules
-            .get(usize::from(rule))
-            .copied()
-            .unwrap_or_default()
-    }
-
-    /// Flows of a rule on one backend.
-    pub(crate) fn member(&self, rule: RuleId, backend: BackendId) -> FlowCount {
-        self.members
-            .get(&(rule, backend))
-            .copied()
-            .unwrap_or_default()
-    }
-
-    fn each(&mut self, conn: &Conn, change: impl Fn(&mut FlowCount)) {
-        if let Origin::Inbound { rule, backend } = conn.origin {
-            let index = usize::from(rule);
-            if self.rules.len() <= index {
-                self.rules.resize(index + 1, FlowCount::default());
-            }
-            change(&mut self.rules[index]);
-            change(self.members.entry((rule, backend)).or_default());
-        }
-    }
 }
 
 impl Active {
@@ -151,17 +103,6 @@ impl Active {
     /// Whether the address is a public one of this card: a frontend, or a 1:1 address.
     pub fn is_ours(&self, address: IpAddr) -> bool {
         self.ours.contains(&address)
-    }
-
-    pub(crate) fn count_flow(&mut self, conn: &Conn) {
-        self.flows.each(conn, |count| {
-            count.live += 1;
-            count.total += 1;
-        });
-    }
-
-    pub(crate) fn uncount_flow(&mut self, conn: &Conn) {
-        self.flows.each(conn, |count| count.live -= 1);
     }
 
     /// Notes a neighbour's Ethernet address; true when it is news.

@@ -13,10 +13,11 @@ use super::Engine;
 use crate::apply::{InForce, MemberState, members, snat_addresses};
 use crate::conn::{Conn, Endpoint, Origin};
 use crate::control::view::{
-    Backend, BarUse, Configuration, Counter, Counters, Flow, FlowTotals, Flows, Packets, Rule,
-    Snat, Status, TableUse,
+    Backend, BackendHealth, BarUse, Configuration, Counter, Counters, Event, Flow, FlowTotals,
+    Flows, NatMapping, Packets, Rule, RuleHealth, Snat, Status, TableUse,
 };
 use crate::control::{Answer, Question};
+use crate::event::rfc_3339;
 use crate::health::Health;
 use crate::miss::Refusal;
 use crate::snat;
@@ -31,6 +32,10 @@ impl<M: Memory> Engine<M> {
             Question::Flows { limit } => Answer::Flows(self.flows(*limit)),
             Question::Snat => Answer::Snat(self.snat_ports()),
             Question::Counters => Answer::Counters(self.counters()),
+            Question::Health => Answer::Health(self.health()),
+            Question::Nat => Answer::Nat(self.nat_mappings()),
+            Question::Events { after } => Answer::Events(self.events(*after)),
+            Question::Metrics => Answer::Metrics(self.metrics()),
             Question::Explain { packet, from } => self.explain(packet, from),
             Question::Apply { name, text } => {
                 Answer::Applied(self.apply(&Source::new(name.clone(), text.clone())))
@@ -133,7 +138,7 @@ impl<M: Memory> Engine<M> {
         names
             .map(|(id, name)| {
                 let of_rule = || states.iter().filter(|state| state.rule == *id);
-                let flows = self.active.flows.rule(*id);
+                let flows = self.ledger.rule(*id);
                 Rule {
                     name: name.name.clone(),
                     eligible: of_rule().filter(|state| state.eligible).count(),
@@ -159,7 +164,7 @@ impl<M: Memory> Engine<M> {
     }
 
     fn backend_row(&self, in_force: &InForce, state: &MemberState) -> Backend {
-        let count = |id| self.active.flows.member(state.rule, id);
+        let count = |id| self.ledger.member(state.rule, id);
         let flows = state.backend.map(count).unwrap_or_default();
         Backend {
             rule: in_force.lowered.names.rule(state.rule),
@@ -176,6 +181,85 @@ impl<M: Memory> Engine<M> {
             flows: flows.live,
             flows_total: flows.total,
         }
+    }
+
+    /// How the backends of each probed rule are (spec L-MON-07).
+    pub fn health(&self) -> Vec<RuleHealth> {
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
+        let states = members(in_force, &self.watch);
+        let mut rules: Vec<RuleHealth> = Vec::new();
+        for state in states.iter().filter(|state| state.health.is_some()) {
+            let rule = in_force.lowered.names.rule(state.rule);
+            if rules.last().is_none_or(|last| last.rule != rule) {
+                rules.push(RuleHealth {
+                    rule,
+                    ..RuleHealth::default()
+                });
+            }
+            let Some(last) = rules.last_mut() else {
+                continue;
+            };
+            let is_up = state.is_up() == Some(true) || state.eligible;
+            last.up += usize::from(is_up);
+            last.down += usize::from(!is_up);
+            last.load_balancer_backend_addresses.push(BackendHealth {
+                ip_address: state.config.address.to_string(),
+                network_interface_ip_configuration_id: in_force
+                    .ir
+                    .instance(state.instance)
+                    .name
+                    .clone(),
+                state: if is_up { "Up" } else { "Down" }.to_owned(),
+                reason: state.reason.map_or("", |reason| reason.name()).to_owned(),
+            });
+        }
+        rules
+    }
+
+    /// Which frontend ports lead to which instances (spec L-NAT-07).
+    pub fn nat_mappings(&self) -> Vec<NatMapping> {
+        let Some(in_force) = &self.in_force else {
+            return Vec::new();
+        };
+        let mut rows: Vec<_> = members(in_force, &self.watch)
+            .iter()
+            .filter_map(|state| {
+                let name = in_force.lowered.names.rules.get(&state.rule)?;
+                let RuleRef::InboundNat(..) = name.rule else {
+                    return None;
+                };
+                let (frontend, port, transport) = frontend_of(in_force, name.rule);
+                Some(NatMapping {
+                    instance: in_force.ir.instance(state.instance).name.clone(),
+                    inbound_nat_rule_name: name.name.clone(),
+                    protocol: transport.name().to_uppercase(),
+                    frontend_address: frontend.to_string(),
+                    frontend_port: port,
+                    backend_address: state.config.address.to_string(),
+                    backend_port: state.config.port,
+                })
+            })
+            .collect();
+        rows.sort_by(|a, b| {
+            let key = |row: &NatMapping| (row.instance.clone(), row.inbound_nat_rule_name.clone());
+            key(a).cmp(&key(b))
+        });
+        rows
+    }
+
+    /// The events after one, oldest first.
+    pub fn events(&self, after: u64) -> Vec<Event> {
+        let shown = self.journal.after(after).map(|event| Event {
+            sequence: event.sequence,
+            time: rfc_3339(self.epoch + event.at),
+            severity: event.kind.severity().name().to_owned(),
+            event: event.kind.name().to_owned(),
+            subject: event.subject.clone(),
+            message: event.message.clone(),
+        });
+        shown.collect()
     }
 
     /// Some of the flows, by ascending id.
@@ -216,7 +300,7 @@ impl<M: Memory> Engine<M> {
         }
     }
 
-    fn instance_on(&self, vport: u16) -> Option<&Instance> {
+    pub(super) fn instance_on(&self, vport: u16) -> Option<&Instance> {
         self.in_force
             .as_ref()?
             .ir
@@ -284,7 +368,7 @@ impl<M: Memory> Engine<M> {
     }
 
     /// The card's counters; of a card that is gone, the last that were read.
-    fn card_counters(&self) -> crate::device::Counters {
+    pub(super) fn card_counters(&self) -> crate::device::Counters {
         match &self.housekeeping.counters {
             Some(last) if self.is_gone() => last.clone(),
             _ => self.device.counters(),
@@ -292,7 +376,7 @@ impl<M: Memory> Engine<M> {
     }
 
     /// The card counts its drops; what the driver refused of held packets it counts itself.
-    fn dropped(&self, reason: DropReason, card: &crate::device::Counters) -> u64 {
+    pub(super) fn dropped(&self, reason: DropReason, card: &crate::device::Counters) -> u64 {
         match reason {
             DropReason::DriverRefused => self.refusals.refused_packets(),
             reason => card.dropped(reason),
@@ -336,36 +420,53 @@ pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
     }
 }
 
-/// What the configuration says of a rule.
-fn described(in_force: &InForce, rule: RuleRef) -> Rule {
-    let name = |transport: Transport| transport.name().to_uppercase();
+/// Where a rule listens.
+pub(super) fn frontend_of(in_force: &InForce, rule: RuleRef) -> (IpAddr, u16, Transport) {
     match rule {
         RuleRef::LoadBalancing(balancer, index) => {
             let balancer = &in_force.ir.load_balancers[balancer.0];
             let rule = &balancer.rules[index];
-            let frontend = Endpoint::new(balancer.frontend(rule.frontend), rule.frontend_port);
+            let address = balancer.frontend(rule.frontend);
+            (address, rule.frontend_port, rule.transport)
+        }
+        RuleRef::InboundNat(balancer, index) => {
+            let balancer = &in_force.ir.load_balancers[balancer.0];
+            let rule = &balancer.nat_rules[index];
+            let address = balancer.frontend(rule.frontend);
+            (address, rule.frontend_port, rule.transport)
+        }
+    }
+}
+
+/// What the configuration says of a rule.
+fn described(in_force: &InForce, rule: RuleRef) -> Rule {
+    let (address, port, transport) = frontend_of(in_force, rule);
+    let common = Rule {
+        protocol: transport.name().to_uppercase(),
+        frontend: Endpoint::new(address, port).to_string(),
+        ..Rule::default()
+    };
+    match rule {
+        RuleRef::LoadBalancing(balancer, index) => {
+            let balancer = &in_force.ir.load_balancers[balancer.0];
+            let rule = &balancer.rules[index];
             Rule {
                 kind: "load balancing".to_owned(),
-                protocol: name(rule.transport),
-                frontend: frontend.to_string(),
                 target: balancer.pools[rule.pool.0].name.clone(),
                 idle_timeout_seconds: rule.idle_seconds,
                 tcp_reset: rule.tcp_reset,
-                ..Rule::default()
+                ..common
             }
         }
         RuleRef::InboundNat(balancer, index) => {
             let balancer = &in_force.ir.load_balancers[balancer.0];
             let rule = &balancer.nat_rules[index];
-            let frontend = Endpoint::new(balancer.frontend(rule.frontend), rule.frontend_port);
             Rule {
                 kind: "inbound NAT".to_owned(),
-                protocol: name(rule.transport),
-                frontend: frontend.to_string(),
                 target: in_force.ir.instance(rule.target).name.clone(),
                 idle_timeout_seconds: rule.idle_seconds,
                 tcp_reset: rule.tcp_reset,
-                ..Rule::default()
+                ..common
             }
         }
     }

@@ -138,7 +138,7 @@ impl<M: Memory> Engine<M> {
         facts
     }
 
-    fn port_name(&self, port: u16) -> String {
+    pub(super) fn port_name(&self, port: u16) -> String {
         match &self.in_force {
             Some(in_force) => in_force.lowered.names.port(port),
             None => format!("#{port}"),

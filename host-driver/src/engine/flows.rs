@@ -40,10 +40,11 @@ impl<M: Memory> Engine<M> {
     pub fn reserve(&mut self) {
         self.flows.records.reserve_all();
         self.flows.wheel.reserve(self.flows.records.capacity());
+        self.ledger.reserve(self.flows.records.capacity());
     }
 
-    /// Installs both entries of a flow.
-    pub(crate) fn install(&mut self, conn: Conn) -> Result<(), Refusal> {
+    /// Installs both entries of a flow; returns its id.
+    pub(crate) fn install(&mut self, conn: Conn) -> Result<u32, Refusal> {
         let id = self
             .flows
             .records
@@ -63,12 +64,25 @@ impl<M: Memory> Engine<M> {
         self.flows.wheel.set(id, conn.deadline());
         self.flows.records.insert(id, conn);
         self.flows.installed += 1;
-        self.active.count_flow(&conn);
-        Ok(())
+        self.ledger.open(&conn);
+        Ok(id)
     }
 
-    /// Removes a flow and everything that belongs to it.
+    /// Removes a flow and everything that belongs to it; its state block is read afterwards.
     pub(crate) fn remove(&mut self, id: u32) -> Option<Conn> {
+        let conn = self.take_out(id)?;
+        self.ledger.part(id, &conn);
+        Some(conn)
+    }
+
+    /// Removes a flow whose state block was just read.
+    pub(super) fn remove_read(&mut self, id: u32) -> Option<Conn> {
+        let conn = self.take_out(id)?;
+        self.ledger.close(id, &conn);
+        Some(conn)
+    }
+
+    fn take_out(&mut self, id: u32) -> Option<Conn> {
         let conn = self.flows.records.remove(id)?;
         let [forward, reverse] = conn.keys();
         self.tables.remove_pair(&self.device, forward, reverse);
@@ -76,7 +90,6 @@ impl<M: Memory> Engine<M> {
         if conn.origin == Origin::Outbound {
             self.release_port(&conn);
         }
-        self.active.uncount_flow(&conn);
         Some(conn)
     }
 

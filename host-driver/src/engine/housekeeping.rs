@@ -6,6 +6,7 @@ use firmware_api::{Family, Memory, PortId, PuntReason};
 
 use super::Engine;
 use crate::device::Counters;
+use crate::event::Kind;
 
 /// Milliseconds between heartbeats; the card's default patience is ten times as long.
 const HEARTBEAT_PERIOD: u64 = 250;
@@ -19,6 +20,7 @@ const COUNTERS_PERIOD: u64 = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Housekeeping {
     heartbeat_at: u64,
+    pub(super) last_heartbeat: u64,
     counters_at: u64,
     learns_lost: u64,
     /// Selections do not show somebody's health yet.
@@ -34,17 +36,24 @@ impl<M: Memory> Engine<M> {
     pub(super) fn keep_house(&mut self) {
         if self.now >= self.housekeeping.heartbeat_at {
             if let Err(error) = self.device.heartbeat() {
-                tracing::error!(%error, "nothing is written to the card any more");
                 self.housekeeping.gone = true;
+                self.lookout.is_card_up = false;
+                let card = self.name.clone();
+                let message = format!("{error}; nothing is written to it any more");
+                self.tell(Kind::CardGone, card, message);
                 return;
             }
             self.housekeeping.heartbeat_at = self.now + HEARTBEAT_PERIOD;
+            self.housekeeping.last_heartbeat = self.now;
         }
         if self.now >= self.housekeeping.counters_at {
             self.look_at_counters();
             self.housekeeping.counters_at = self.now + COUNTERS_PERIOD;
         }
-        self.housekeeping.health_changed |= self.watch.tick(self.now);
+        if self.watch.tick(self.now) {
+            self.housekeeping.health_changed = true;
+            self.tell_health();
+        }
         if self.housekeeping.health_changed && self.now >= self.housekeeping.selected_at {
             self.housekeeping.health_changed = false;
             self.housekeeping.selected_at = self.now + SELECTION_PERIOD;
@@ -54,15 +63,12 @@ impl<M: Memory> Engine<M> {
         self.send_neighbor_requests();
     }
 
-    /// Reads the card's counters; the only BAR reads of a running driver, once per second.
+    /// Reads the card's counters and state, and a few entries back, once per second: the only BAR
+    /// reads of a running driver beside the heartbeat's.
     fn look_at_counters(&mut self) {
         let counters = self.device.counters();
         let lost = counters.lost(PuntReason::Learn);
         if lost > self.housekeeping.learns_lost {
-            tracing::warn!(
-                lost = lost - self.housekeeping.learns_lost,
-                "the punt ring was full: learn records lost"
-            );
             self.learns_lost_at = Some(self.now);
         } else if self
             .learns_lost_at
@@ -71,6 +77,9 @@ impl<M: Memory> Engine<M> {
             self.learns_lost_at = None;
         }
         self.housekeeping.learns_lost = lost;
+        if self.now >= self.started_at + COUNTERS_PERIOD {
+            self.look_out(&counters);
+        }
         self.housekeeping.counters = Some(counters);
     }
 

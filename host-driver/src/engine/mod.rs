@@ -6,27 +6,32 @@
 
 mod active;
 mod answer;
+mod deliver;
 mod expire;
 mod explain;
 mod flows;
 mod housekeeping;
+mod lookout;
+mod metrics;
 mod resets;
 mod select;
 mod start;
 
-pub use active::{Active, FlowCount, OutboundFacts, RuleFacts};
+pub use active::{Active, OutboundFacts, RuleFacts};
 pub use flows::Flows;
 pub use start::{Options, StartError};
 
 use firmware_api::entry::backend::{BackendConfig, BackendId};
 use firmware_api::inject::Inject;
-use firmware_api::{Memory, PortId};
+use firmware_api::{Memory, PortId, PuntReason};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::apply::{Drains, InForce, Watch};
 use crate::device::Device;
 use crate::emit::ethernet::Ethernet;
+use crate::event::Journal;
+use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::miss::{Ahead, Refusal, Refusals};
 use crate::ring::{InjectRing, PuntBatch, PuntRing};
@@ -60,6 +65,13 @@ pub struct Engine<M: Memory> {
     pub(crate) snat: Allocator,
     pub(crate) link: Link,
     pub(crate) active: Active,
+    pub(crate) ledger: Ledger,
+    pub(crate) journal: Journal,
+    pub(crate) lookout: lookout::Lookout,
+    /// Driver time zero as milliseconds since 1970; 0 when nobody said.
+    pub(crate) epoch: u64,
+    /// Punt records handled, by reason.
+    pub(crate) punts_taken: [u64; PuntReason::ALL.len()],
     /// What the compiler made of the configuration in force.
     pub(crate) in_force: Option<InForce>,
     pub(crate) watch: Watch,
@@ -70,6 +82,8 @@ pub struct Engine<M: Memory> {
     pub(crate) applied: u64,
     /// Diagnostics of the last configuration, if it was refused.
     pub(crate) refused: Vec<String>,
+    /// Configurations refused since start.
+    pub(crate) refused_count: u64,
     pub(crate) refusals: Refusals,
     /// Driver time at which a lost learn record was last noticed.
     pub(crate) learns_lost_at: Option<u64>,

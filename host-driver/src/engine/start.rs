@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use firmware_api::Memory;
 use firmware_api::hash::HashKey;
+use firmware_api::{Memory, PuntReason};
 use flow_compiler::source::Source;
 
 use super::{Active, Engine, Flows};
 use crate::apply::{self, Drains, Watch};
 use crate::device::{Device, DeviceError, RingSizes};
+use crate::event::{Journal, Kind};
+use crate::ledger::Ledger;
 use crate::link::{Link, LinkConfig, Uplink};
 use crate::miss::{Ahead, Refusals};
 use crate::ring::{InjectRing, PuntBatch, PuntRing};
@@ -27,6 +29,8 @@ pub struct Options {
     pub heartbeat_timeout: Duration,
     /// Slots of the rings.
     pub rings: RingSizes,
+    /// Driver time zero as milliseconds since 1970, for events; 0 when nobody can say.
+    pub epoch: u64,
 }
 
 impl Options {
@@ -38,6 +42,7 @@ impl Options {
             hash_key,
             heartbeat_timeout: Duration::from_secs(3),
             rings: RingSizes::default(),
+            epoch: 0,
         }
     }
 }
@@ -74,12 +79,18 @@ impl<M: Memory> Engine<M> {
             snat: Allocator::default(),
             link: Link::new(now, &no_links()),
             active: Active::default(),
+            ledger: Ledger::default(),
+            journal: Journal::default(),
+            lookout: super::lookout::Lookout::default(),
+            epoch: options.epoch,
+            punts_taken: [0; PuntReason::ALL.len()],
             in_force: None,
             watch: Watch::default(),
             drains: Drains::default(),
             retired: HashMap::new(),
             applied: 0,
             refused: Vec::new(),
+            refused_count: 0,
             refusals: Refusals::default(),
             learns_lost_at: None,
             housekeeping: super::housekeeping::Housekeeping::default(),
@@ -125,7 +136,20 @@ impl<M: Memory> Engine<M> {
             tracing::warn!("{}", warning.trim_end());
         }
         engine.device.enable(true);
+        engine.tell_started();
         Ok(engine)
+    }
+
+    fn tell_started(&mut self) {
+        let message = format!(
+            "version {} reset the card and put {} in force",
+            env!("CARGO_PKG_VERSION"),
+            self.in_force
+                .as_ref()
+                .map_or("nothing", |f| f.file.as_str()),
+        );
+        let device = self.name.clone();
+        self.tell(Kind::DriverStarted, device, message);
     }
 
     /// Rings what is still to be told to the card. Entries stay: the card forwards on without a

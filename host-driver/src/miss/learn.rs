@@ -13,7 +13,8 @@ use crate::table::FlowEntry;
 /// installation touches is on its way into the cache by then.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
-    conns: Vec<Result<Conn, Refusal>>,
+    /// The flow, and the length of the packet that the record tells of.
+    conns: Vec<Result<(Conn, u16), Refusal>>,
     entries: Vec<FlowEntry>,
     handled: usize,
 }
@@ -30,8 +31,9 @@ impl<M: Memory> Engine<M> {
                 continue;
             }
             let packet = self.parse_punt(&punt, frame).ok_or(Refusal::Unparsed);
-            let conn = packet.and_then(|packet| self.learned(&packet));
-            if let Ok(conn) = &conn {
+            let conn =
+                packet.and_then(|packet| Ok((self.learned(&packet)?, packet.headers.ip_len())));
+            if let Ok((conn, _)) = &conn {
                 let pair = [conn.forward(0), conn.reverse(0)].into_iter();
                 ahead
                     .entries
@@ -47,17 +49,18 @@ impl<M: Memory> Engine<M> {
     pub(super) fn on_learn(&mut self) -> Result<(), Refusal> {
         let next = self.ahead.conns.get(self.ahead.handled).copied();
         self.ahead.handled += 1;
-        let conn = next.ok_or(Refusal::Unparsed)??;
+        let (conn, bytes) = next.ok_or(Refusal::Unparsed)??;
+        self.ledger.forwarded(&conn, bytes);
         match self.install(conn) {
             // A SYN sent again, or a second datagram before the entries stood.
             Err(Refusal::KeyInUse) if self.tables.flow(conn.forward(0).0).is_some() => Ok(()),
-            outcome => outcome,
+            outcome => outcome.map(drop),
         }
     }
 
     /// Where a backend is, or was: a SYN may have gone to it right before it left the pool, and then
     /// its connection stays there (RCFG-02).
-    fn backend(&self, id: BackendId) -> Option<BackendConfig> {
+    pub(crate) fn backend(&self, id: BackendId) -> Option<BackendConfig> {
         let present = self.tables.backend.get(id.into());
         let retired = || self.retired.get(&id).copied();
         present.map(|entry| entry.config()).or_else(retired)

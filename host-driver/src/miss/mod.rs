@@ -63,6 +63,7 @@ impl Packet<'_> {
 impl<M: Memory> Engine<M> {
     /// Handles one punt record and its captured bytes; learn records were read with their batch.
     pub(crate) fn on_punt(&mut self, punt: &Punt, frame: &[u8]) {
+        self.punts_taken[punt.reason as usize] += 1;
         let outcome = match punt.reason {
             PuntReason::Learn => self.on_learn(),
             _ => self

@@ -9,13 +9,19 @@ use crate::snat::{Exhausted, Flow, InstanceId, Protocol};
 
 impl<M: Memory> Engine<M> {
     pub(super) fn on_snat_miss(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
-        if self.tables.flow(packet.key()).is_none() {
-            self.open_outbound(packet)?;
+        let flow = match self.tables.flow(packet.key()) {
+            Some(action) => action.flow,
+            None => self.open_outbound(packet)?,
+        };
+        if packet.headers.is_tcp_open()
+            && let Some(conn) = self.flows.records.get(flow)
+        {
+            self.ledger.syn(conn);
         }
         self.reprocess(packet)
     }
 
-    fn open_outbound(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
+    fn open_outbound(&mut self, packet: &Packet<'_>) -> Result<u32, Refusal> {
         let flow = Flow {
             instance: InstanceId(packet.punt.ingress.into()),
             protocol: snat_protocol(packet.headers.protocol).ok_or(Refusal::Unsupported)?,

@@ -14,9 +14,14 @@ impl<M: Memory> Engine<M> {
             return;
         };
         let from_initiator = action.direction == firmware_api::entry::flow::Direction::Forward;
-        conn.phase = conn.phase.after(packet.headers.tcp_flags, from_initiator);
+        let before = conn.phase;
+        conn.phase = before.after(packet.headers.tcp_flags, from_initiator);
         if packet.headers.is_tcp_open() && from_initiator {
             conn.initial_seq = packet.headers.tcp_seq;
+            self.ledger.syn(conn);
+        }
+        if conn.phase != before {
+            self.ledger.change_phase(conn, before);
         }
         conn.last_active = self.now;
         self.flows.wheel.set(action.flow, conn.deadline());

@@ -70,6 +70,13 @@ impl InjectRing {
         }
     }
 
+    /// Slots of the ring, and how many of them the card did not take yet.
+    pub fn fill<M: Memory>(&self, device: &Device<M>) -> (u32, u32) {
+        let taken = self.layout.device_index(device.rings());
+        let waiting = self.producer.wrapping_sub(taken);
+        (self.layout.slots(), waiting.min(self.layout.slots()))
+    }
+
     /// Frames put into the ring.
     pub const fn sent(&self) -> u64 {
         self.sent

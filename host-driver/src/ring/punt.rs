@@ -130,6 +130,15 @@ impl PuntRing {
         batch.len
     }
 
+    /// Slots of the ring, and how many of them wait to be taken.
+    pub fn fill<M: Memory>(&self, device: &Device<M>) -> (u32, u32) {
+        let waiting = self
+            .layout
+            .device_index(device.rings())
+            .wrapping_sub(self.consumer);
+        (self.layout.slots(), waiting.min(self.layout.slots()))
+    }
+
     /// What came through the ring so far.
     pub const fn stats(&self) -> PuntStats {
         self.stats

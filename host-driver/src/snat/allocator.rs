@@ -12,7 +12,8 @@ use super::hold::Holds;
 use super::mapping::{Endpoint, Flow, InstanceId, Protocol};
 use super::plan::Plan;
 use super::pool::{Pool, Usage};
-use super::space::Space;
+use super::range::Range;
+use super::space::{BLOCK_PORTS, Space};
 
 /// Why a new flow got no port. Other flows are not affected (SNAT-05, SNAT-09, L-OUT-19).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -56,6 +57,21 @@ pub enum Released {
     Held,
     /// The flow has no such port: released before, or lost in a reconfiguration.
     Unknown,
+}
+
+/// SNAT ports of an instance and protocol on one public address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressUsage {
+    /// Whose.
+    pub instance: InstanceId,
+    /// Of which protocol.
+    pub protocol: Protocol,
+    /// Where.
+    pub address: IpAddr,
+    /// Ports that it owns there.
+    pub allocated: u32,
+    /// Of these, ports with at least one flow.
+    pub used: u32,
 }
 
 /// SNAT ports of all instances.
@@ -156,6 +172,23 @@ impl Allocator {
         self.pools
             .iter()
             .map(|(&(instance, protocol), pool)| (instance, protocol, pool.usage))
+    }
+
+    /// The usage of every instance by public address, in the order of instance, protocol, address.
+    pub fn address_usages(&self) -> Vec<AddressUsage> {
+        let of_pool = |(&(instance, protocol), pool): (&(InstanceId, Protocol), &Pool)| {
+            let usage = move |range: &Range| AddressUsage {
+                instance,
+                protocol,
+                address: range.address,
+                allocated: range.block_count() * u32::from(BLOCK_PORTS),
+                used: range.used(),
+            };
+            pool.ranges.iter().map(usage).collect::<Vec<_>>()
+        };
+        let mut usages: Vec<_> = self.pools.iter().flat_map(of_pool).collect();
+        usages.sort_unstable_by_key(|usage| (usage.instance, usage.protocol, usage.address));
+        usages
     }
 
     /// The instance that owns `public`.

@@ -29,7 +29,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 
-pub use allocator::{Allocator, Exhausted, Released};
+pub use allocator::{AddressUsage, Allocator, Exhausted, Released};
 pub use change::{Changes, Lost};
 pub use mapping::{Endpoint, Flow, InstanceId, Protocol};
 pub use plan::{Plan, PlanError, Quota, ReservedPort, Share};

@@ -23,6 +23,8 @@ pub(super) struct Range {
     pages: Vec<Page>,
     /// Flows on each owned port, parallel to `pages`.
     flows: Vec<[u32; PAGE_PORTS as usize]>,
+    /// Owned ports with at least one flow.
+    used: u32,
     taken: Taken,
 }
 
@@ -50,6 +52,7 @@ impl Range {
             wanted: 0,
             pages: Vec::new(),
             flows: Vec::new(),
+            used: 0,
             taken,
         }
     }
@@ -67,6 +70,11 @@ impl Range {
     pub(super) fn block_count(&self) -> u32 {
         let ports: u32 = self.pages.iter().map(|page| page.ports.count_ones()).sum();
         ports / u32::from(BLOCK_PORTS)
+    }
+
+    /// Owned ports with at least one flow.
+    pub(super) fn used(&self) -> u32 {
+        self.used
     }
 
     pub(super) fn last_block(&self) -> Option<u16> {
@@ -150,7 +158,9 @@ impl Range {
     pub(super) fn join(&mut self, port: u16) -> bool {
         let flows = self.flows_on(port).expect("the port is owned");
         *flows += 1;
-        *flows == 1
+        let first = *flows == 1;
+        self.used += u32::from(first);
+        first
     }
 
     /// Removes a flow from `port`; true if it was the last one, `None` if there was none.
@@ -169,6 +179,7 @@ impl Range {
         let flows = self.flows_on(port).filter(|flows| **flows > 0)?;
         *flows -= 1;
         let last = *flows == 0;
+        self.used -= u32::from(last);
         if let (Taken::Anywhere(set), true) = (&mut self.taken, last) {
             set.remove(port);
         }
@@ -205,6 +216,7 @@ impl Range {
             loss.used += u32::from(flows > 0);
             loss.flows += u64::from(flows);
         }
+        self.used -= loss.used;
         self.pages[at].ports &= !gone.ports;
         if self.pages[at].ports == 0 {
             self.pages.remove(at);

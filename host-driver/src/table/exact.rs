@@ -17,6 +17,7 @@ use firmware_api::{Memory, TableId};
 
 pub use restore::RestoreError;
 
+use super::audit::Audit;
 use super::dirty::{self, Dirty};
 use super::search::Search;
 use super::stash::Stash;
@@ -168,6 +169,15 @@ impl<const N: usize, E: ExactEntry<N>> ExactTable<N, E> {
     /// Every entry with its slot, in the order of the slots.
     pub fn entries(&self) -> impl Iterator<Item = (u32, E)> {
         self.tags.used().map(|slot| (slot, self.entry(slot)))
+    }
+
+    /// Reads a few entries back; returns a slot that does not hold what it should.
+    pub fn audit<M: Memory>(
+        &self,
+        device: &Device<M>,
+        audit: &mut Audit,
+    ) -> Option<(TableId, u32)> {
+        audit.table(device, &self.info, &self.shadow)
     }
 
     /// How full the table is.

@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use firmware_api::entry::Entry;
 use firmware_api::{Memory, TableId, control};
 
+use super::audit::Audit;
 use super::dirty::{self, Dirty};
 use super::unseal;
 use super::usage::Usage;
@@ -122,6 +123,15 @@ impl<const N: usize, E: Entry<N>> IndexTable<N, E> {
     /// Whether the table can have no entries; no card's table is so short.
     pub fn is_empty(&self) -> bool {
         self.shadow.is_empty()
+    }
+
+    /// Reads a few entries back; returns a slot that does not hold what it should.
+    pub fn audit<M: Memory>(
+        &self,
+        device: &Device<M>,
+        audit: &mut Audit,
+    ) -> Option<(TableId, u32)> {
+        audit.table(device, &self.info, &self.shadow)
     }
 
     /// How full the table is.

@@ -4,11 +4,12 @@
 //! Write order, the invariant `present_key_never_misses`: an entry is written body first, control
 //! word last. A moved or changed entry is copied to another slot, then `TABLE_MOVES` is bumped,
 //! then the old slot's control word is cleared. `STASH_USED` covers a stash slot before it is
-//! written and until it is cleared. BAR memory is never read.
+//! written and until it is cleared. BAR memory is read by [`Audit`] only.
 //!
 //! Host memory per slot: the entry (32 or 64 bytes) and one byte of [`tags`]; a flow table at 90 %
 //! load takes 37 bytes per IPv4 entry and 72 per IPv6 one.
 
+mod audit;
 mod dirty;
 mod exact;
 mod flow;
@@ -24,6 +25,7 @@ mod loom_tests;
 #[cfg(test)]
 mod tests;
 
+pub use audit::Audit;
 pub use exact::{ExactTable, InsertError, RestoreError, TableFull};
 pub use flow::FlowEntry;
 pub use index::{IndexTable, NoSuchIndex};

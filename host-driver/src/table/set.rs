@@ -19,7 +19,7 @@ use firmware_api::entry::snat_block::SnatBlock;
 use firmware_api::hash::HashKey;
 use firmware_api::{Memory, TableId};
 
-use super::{ExactTable, FlowEntry, IndexTable, InsertError, Usage};
+use super::{Audit, ExactTable, FlowEntry, IndexTable, InsertError, Usage};
 use crate::device::{Capabilities, Device};
 
 /// Entries prefetched in one go: both of every punt of a batch.
@@ -49,14 +49,14 @@ pub struct Tables {
 
 /// Evaluates `$body` for every table, in the order of their numbers.
 macro_rules! each {
-    ($tables:expr, |$table:ident| $body:expr) => {{
-        let tables = $tables;
-        each!(@ tables $table $body; port flow_v4 flow_v6 frontend_v4 frontend_v6 rule selector
+    ($tables:expr, |$table:ident| $body:expr) => {
+        each!(@ $tables, $table $body; port flow_v4 flow_v6 frontend_v4 frontend_v6 rule selector
             backend return_path_v4 return_path_v6 instance address snat_block)
-    }};
-    (@ $tables:ident $table:ident $body:expr; $($name:ident)*) => {
-        [$({ let $table = &mut $tables.$name; $body },)*]
     };
+    (@ $tables:expr, $table:ident $body:expr; $($name:ident)*) => {{
+        let Self { $($name,)* } = $tables;
+        [$({ let $table = $name; $body },)*]
+    }};
 }
 
 impl Tables {
@@ -84,6 +84,12 @@ impl Tables {
     pub fn flush<M: Memory>(&mut self, device: &mut Device<M>) {
         each!(self, |table| table.ring_doorbells(device));
         device.publish_doorbells();
+    }
+
+    /// Reads a few entries of every table back; returns slots that do not hold what they should.
+    pub fn audit<M: Memory>(&self, device: &Device<M>, audit: &mut Audit) -> Vec<(TableId, u32)> {
+        let found = each!(self, |table| table.audit(device, audit));
+        found.into_iter().flatten().collect()
     }
 
     /// How full every table is, in the order of their numbers.

@@ -3,6 +3,7 @@
 //! Headings carry terminal styles; who prints the text strips them where there is no terminal.
 
 mod counters;
+mod events;
 mod explain;
 mod number;
 mod reason;
@@ -13,9 +14,10 @@ mod table;
 mod tests;
 
 pub use counters::{counters, reasons};
+pub use events::{event, events};
 pub use explain::{applied, explanation};
 pub use number::{count, duration, nouns, percent, rate};
 pub use reason::meaning;
-pub use rows::{backends, flows, rules, snat};
+pub use rows::{backends, flows, health, nat, rules, snat};
 pub use status::{status, tables};
 pub use table::{Facts, Table, heading};

@@ -1,7 +1,7 @@
 //! `rules`, `backends`, `flows`, `snat`: one row each.
 
 use super::{Table, count, duration};
-use crate::control::view::{Backend, Flows, Rule, Snat};
+use crate::control::view::{Backend, Flows, NatMapping, Rule, RuleHealth, Snat};
 
 /// What each rule does.
 pub fn rules(rules: &[Rule]) -> String {
@@ -105,6 +105,51 @@ pub fn flows(flows: &Flows) -> String {
         0 => table.to_string(),
         _ => format!("{table}and {} more; --limit N shows more\n", count(hidden)),
     }
+}
+
+/// The health of the backends of each probed rule.
+pub fn health(rules: &[RuleHealth]) -> String {
+    if rules.is_empty() {
+        return "No rule has a probe.\n".into();
+    }
+    let mut table = Table::new(["RULE", "ADDRESS", "INSTANCE", "STATE", "REASON"]);
+    for rule in rules {
+        for backend in &rule.load_balancer_backend_addresses {
+            table.row([
+                rule.rule.clone(),
+                backend.ip_address.clone(),
+                backend.network_interface_ip_configuration_id.clone(),
+                backend.state.clone(),
+                backend.reason.clone(),
+            ]);
+            table.mark(3, backend.state == "Down");
+        }
+    }
+    let up: usize = rules.iter().map(|rule| rule.up).sum();
+    let down: usize = rules.iter().map(|rule| rule.down).sum();
+    format!("{table}{up} up, {down} down\n")
+}
+
+/// Inbound NAT rules by instance.
+pub fn nat(mappings: &[NatMapping]) -> String {
+    if mappings.is_empty() {
+        return "The configuration has no inbound NAT rules.\n".into();
+    }
+    let mut table = Table::new(["INSTANCE", "RULE", "PROTOCOL", "FRONTEND", "BACKEND"]);
+    for row in mappings {
+        let end = |address: &str, port| match address.contains(':') {
+            true => format!("[{address}]:{port}"),
+            false => format!("{address}:{port}"),
+        };
+        table.row([
+            row.instance.clone(),
+            row.inbound_nat_rule_name.clone(),
+            row.protocol.clone(),
+            end(&row.frontend_address, row.frontend_port),
+            end(&row.backend_address, row.backend_port),
+        ]);
+    }
+    table.to_string()
 }
 
 /// SNAT ports of each instance.

@@ -1,0 +1,48 @@
+//! What flows notice when the pool changes (RCFG, L-BEP-04, A-34).
+
+use headgate_tests::frame::flags;
+use headgate_tests::rig::Rig;
+
+use super::{HTTP, HTTP_AT, Tcp, UPLINK, reached, rules, told, web};
+
+fn with(members: &[&str]) -> String {
+    web(members, &rules(&[HTTP]))
+}
+
+#[test]
+fn rcfg_01_new_flows_follow_the_pool_at_once() {
+    let mut rig = Rig::new(&with(&["a", "b"]));
+    let now = rig.now;
+    assert_eq!(reached(&mut rig, "198.51.100.1", HTTP_AT), [1, 2]);
+    assert!(rig.apply(&with(&["a", "b", "c"])).accepted);
+    assert_eq!(reached(&mut rig, "198.51.100.2", HTTP_AT), [1, 2, 3]);
+    assert!(rig.apply(&with(&["a", "c"])).accepted);
+    assert_eq!(reached(&mut rig, "198.51.100.3", HTTP_AT), [1, 3]);
+    assert_eq!(rig.now, now, "no time has passed");
+}
+
+/// L-BEP-04: a pool that changes all the time sends no reset to anybody here.
+#[test]
+fn rcfg_02_a_34_l_bep_04_a_thousand_flows_stay_while_others_come_and_go() {
+    let mut rig = Rig::new(&with(&["a", "b"]));
+    let flows: Vec<Tcp> = (1000..2000)
+        .map(|port| Tcp::open(&mut rig, UPLINK, &format!("198.51.100.7:{port}"), HTTP_AT))
+        .collect();
+    let pools: [&[&str]; 6] = [
+        &["a", "b", "c"],
+        &["c", "b", "a", "d"],
+        &["d"],
+        &["b", "d", "e"],
+        &["a"],
+        &["a", "b"],
+    ];
+    for members in pools {
+        assert!(rig.apply(&with(members)).accepted);
+        let resets = told(&mut rig).into_iter();
+        assert_eq!(
+            resets.filter(|s| s.segment().flags & flags::R != 0).count(),
+            0
+        );
+        assert!(flows.iter().all(|tcp| tcp.passes(&mut rig)), "{members:?}");
+    }
+}
