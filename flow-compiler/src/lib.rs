@@ -25,6 +25,7 @@ pub mod mac;
 pub mod maglev;
 pub mod names;
 mod resolve;
+pub mod schema;
 pub mod source;
 pub mod tables;
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::output::{print, print_json, print_with, say, write_file};
 use super::progress::Shown;
-use super::{DumpFormat, Failure, Format};
+use super::{DumpFormat, Failure, Format, SchemaFormat};
 
 pub(super) fn check(config: &Path, format: Format) -> Result<(), Failure> {
     let source = load(config)?;
@@ -144,6 +144,13 @@ pub(super) fn explain(
     match format {
         Format::Text => print(&explanation.to_text(&names)),
         Format::Json => print_json(&explanation.to_json(&names)),
+    }
+}
+
+pub(super) fn schema(format: SchemaFormat) -> Result<(), Failure> {
+    match format {
+        SchemaFormat::Json => print_json(&flow_compiler::schema::schema()),
+        SchemaFormat::Markdown => print(&flow_compiler::schema::page()),
     }
 }
 

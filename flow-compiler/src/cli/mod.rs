@@ -73,6 +73,12 @@ enum Command {
         #[command(flatten)]
         format: FormatOption,
     },
+    /// Print what a configuration may hold
+    Schema {
+        /// How to print
+        #[arg(long, value_enum, default_value_t = SchemaFormat::Json)]
+        format: SchemaFormat,
+    },
     /// Write a configuration from a description made for Azure
     Import {
         #[command(subcommand)]
@@ -103,6 +109,14 @@ enum DumpFormat {
     Json,
     /// For `simple_switch_CLI`: commands that load them into BMv2 with the program of p4/
     Bmv2,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SchemaFormat {
+    /// As JSON Schema, for editors
+    Json,
+    /// As a page, for people
+    Markdown,
 }
 
 /// Why a command did not do what was asked.
@@ -158,6 +172,7 @@ impl Command {
                 from,
                 format,
             } => commands::explain(&config, &packet, &from, format.format),
+            Self::Schema { format } => commands::schema(format),
             Self::Import { from } => from.run(),
         }
     }

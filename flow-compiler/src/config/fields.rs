@@ -1,12 +1,49 @@
 //! Walks the fields of one mapping: what is asked for is known, what is left over is unknown.
+//!
+//! The same calls, without a mapping, write the mapping's [`Object`] instead: see [`outline`].
 
-use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+use firmware_api::Family;
+
+use super::outline::{Field, Form, Kind, Object};
 use super::tree::{Node, Value};
 use super::{Address, Name, scalar, suggestion};
 use crate::diagnostic::{Code, Report, Span, Spanned};
+use crate::ir::family_of;
 use crate::mac::MacAddr;
+
+/// A mapping of the format.
+pub(super) trait Section: Sized {
+    /// What messages call it, with its article.
+    const WHAT: &'static str;
+
+    /// Reads its fields. Which fields are asked for must not depend on what they hold.
+    fn read(fields: &mut Fields<'_>) -> Self;
+}
+
+/// Reads a mapping; `None` when the node is none.
+pub(super) fn read<T: Section>(node: &Node, report: &Report) -> Option<T> {
+    let mut fields = Fields::open(node, T::WHAT, report)?;
+    let section = T::read(&mut fields);
+    fields.finish();
+    Some(section)
+}
+
+/// What a mapping may hold.
+pub(super) fn outline<T: Section>() -> Object {
+    let report = Report::default();
+    let mut fields = Fields {
+        span: Span::default(),
+        what: T::WHAT,
+        entries: &[],
+        known: Vec::new(),
+        report: &report,
+        outline: Some(Object::new(T::WHAT)),
+    };
+    T::read(&mut fields);
+    fields.outline.unwrap_or_else(|| Object::new(T::WHAT))
+}
 
 /// The fields of a mapping.
 pub(super) struct Fields<'a> {
@@ -15,11 +52,13 @@ pub(super) struct Fields<'a> {
     entries: &'a [(Spanned<String>, Node)],
     known: Vec<&'static str>,
     report: &'a Report,
+    /// Instead of a mapping: every field is absent, and what is asked for is written down.
+    outline: Option<Object>,
 }
 
 impl<'a> Fields<'a> {
     /// The fields of a node that has to be a mapping. `what` names it in messages.
-    pub(super) fn open(node: &'a Node, what: &'static str, report: &'a Report) -> Option<Self> {
+    fn open(node: &'a Node, what: &'static str, report: &'a Report) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
             let message = format!("{what} must be a mapping of fields");
             report.add(
@@ -36,7 +75,13 @@ impl<'a> Fields<'a> {
             entries,
             known: Vec::new(),
             report,
+            outline: None,
         })
+    }
+
+    /// Where findings go.
+    pub(super) fn report(&self) -> &'a Report {
+        self.report
     }
 
     /// Where the mapping begins.
@@ -44,18 +89,52 @@ impl<'a> Fields<'a> {
         self.span
     }
 
-    /// The field's node, unless it is absent or null.
-    pub(super) fn get(&mut self, name: &'static str) -> Option<&'a Node> {
+    /// The field's node, unless it is absent or null. `kind` is what it holds.
+    pub(super) fn take(
+        &mut self,
+        name: &'static str,
+        kind: impl FnOnce() -> Kind,
+    ) -> Option<&'a Node> {
+        self.know(name);
+        if let Some(outline) = &mut self.outline {
+            let kind = kind();
+            outline.fields.push(Field { name, kind });
+        }
+        self.find(name)
+    }
+
+    fn know(&mut self, name: &'static str) {
         if !self.known.contains(&name) {
             self.known.push(name);
         }
+    }
+
+    fn find(&self, name: &str) -> Option<&'a Node> {
         let (_, node) = self.entries.iter().find(|(key, _)| key.value == name)?;
         Some(node).filter(|node| !node.is_null())
     }
 
     /// Reports the field when it is absent.
     pub(super) fn expect(&mut self, name: &'static str) {
-        if self.get(name).is_none() {
+        self.know(name);
+        if let Some(outline) = &mut self.outline {
+            outline.required.push(name);
+        } else {
+            self.expect_found(name);
+        }
+    }
+
+    /// Reports the fields that the chosen one of several forms lacks.
+    pub(super) fn expect_form(&mut self, forms: &'static [Form], chosen: usize) {
+        if let Some(outline) = &mut self.outline {
+            outline.forms = forms;
+        } else {
+            forms[chosen].required().for_each(|f| self.expect_found(f));
+        }
+    }
+
+    fn expect_found(&self, name: &str) {
+        if self.find(name).is_none() {
             let message = format!("{} has no `{name}`", self.what);
             let hint = format!("add `{name}`");
             self.report
@@ -64,7 +143,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reports every field that nobody asked for.
-    pub(super) fn finish(self) {
+    fn finish(self) {
         for (key, _) in self.entries {
             if !self.known.contains(&key.value.as_str()) {
                 let message = format!("{} has no field `{}`", self.what, key.value);
@@ -77,13 +156,13 @@ impl<'a> Fields<'a> {
     /// A name that must be there.
     pub(super) fn name(&mut self) -> Name {
         self.expect("name");
-        let name = self.get("name")?;
+        let name = self.take("name", || Kind::Name)?;
         scalar::name(name, self.report)
     }
 
     /// A reference to a name.
     pub(super) fn reference(&mut self, field: &'static str) -> Name {
-        let node = self.get(field)?;
+        let node = self.take(field, || Kind::Reference)?;
         scalar::text(node, field, self.report)
     }
 
@@ -95,7 +174,8 @@ impl<'a> Fields<'a> {
 
     /// Text.
     pub(super) fn text(&mut self, field: &'static str) -> Option<Spanned<String>> {
-        self.reference(field)
+        let node = self.take(field, || Kind::Text)?;
+        scalar::text(node, field, self.report)
     }
 
     /// A whole number of a range.
@@ -104,7 +184,7 @@ impl<'a> Fields<'a> {
         field: &'static str,
         range: RangeInclusive<i64>,
     ) -> Option<Spanned<u32>> {
-        let node = self.get(field)?;
+        let node = self.take(field, || Kind::Number(range.clone()))?;
         scalar::number(node, field, range, self.report)
     }
 
@@ -122,7 +202,7 @@ impl<'a> Fields<'a> {
 
     /// `true` or `false`.
     pub(super) fn flag(&mut self, field: &'static str) -> Option<Spanned<bool>> {
-        let node = self.get(field)?;
+        let node = self.take(field, || Kind::Flag)?;
         scalar::flag(node, field, self.report)
     }
 
@@ -132,23 +212,28 @@ impl<'a> Fields<'a> {
         field: &'static str,
         choices: &[(&'static str, T)],
     ) -> Option<Spanned<T>> {
-        let node = self.get(field)?;
+        let words = || Kind::Choice(choices.iter().map(|(word, _)| *word).collect());
+        let node = self.take(field, words)?;
         scalar::choice(node, field, choices, self.report)
     }
 
     /// An IP address.
     pub(super) fn address(&mut self, field: &'static str) -> Address {
-        let node = self.get(field)?;
+        let node = self.take(field, || Kind::Address(None))?;
         scalar::address(node, field, self.report)
     }
 
-    /// An IP address of the family of `like`.
-    pub(super) fn address_of(&mut self, field: &'static str, like: IpAddr) -> Address {
-        let found = self.address(field)?;
-        if found.value.is_ipv4() == like.is_ipv4() {
+    /// An IP address of a family.
+    pub(super) fn address_of(&mut self, field: &'static str, family: Family) -> Address {
+        let node = self.take(field, || Kind::Address(Some(family)))?;
+        let found = scalar::address(node, field, self.report)?;
+        if family_of(found.value) == family {
             return Some(found);
         }
-        let family = if like.is_ipv4() { "IPv4" } else { "IPv6" };
+        let family = match family {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        };
         let message = format!("`{field}` must be an {family} address, not {}", found.value);
         let hint =
             format!("fields whose names end in V6 are for IPv6; give `{field}` an {family} one");
@@ -158,13 +243,39 @@ impl<'a> Fields<'a> {
 
     /// An Ethernet address.
     pub(super) fn mac(&mut self, field: &'static str) -> Option<Spanned<MacAddr>> {
-        let node = self.get(field)?;
+        let node = self.take(field, || Kind::Mac)?;
         scalar::mac(node, field, self.report)
     }
 
-    /// The nodes of a list; an absent one is empty.
-    pub(super) fn list(&mut self, field: &'static str) -> &'a [Node] {
-        let Some(node) = self.get(field) else {
+    /// A mapping.
+    pub(super) fn section<T: Section>(&mut self, field: &'static str) -> Option<T> {
+        let node = self.take(field, || Kind::Section(outline::<T>()))?;
+        read(node, self.report)
+    }
+
+    /// The mappings of a list; an absent list is empty.
+    pub(super) fn items<T: Section>(&mut self, field: &'static str) -> Vec<T> {
+        let nodes = self.list(field, || Kind::Section(outline::<T>()));
+        let read = |node| read(node, self.report);
+        nodes.iter().filter_map(read).collect()
+    }
+
+    /// The IP addresses of a list; `None` for each that cannot be read.
+    pub(super) fn addresses(&mut self, field: &'static str) -> Vec<Address> {
+        let nodes = self.list(field, || Kind::Address(None));
+        let read = |node| scalar::address(node, field, self.report);
+        nodes.iter().map(read).collect()
+    }
+
+    /// The references of a list.
+    pub(super) fn references(&mut self, field: &'static str) -> Vec<Spanned<String>> {
+        let nodes = self.list(field, || Kind::Reference);
+        let read = |node| scalar::text(node, field, self.report);
+        nodes.iter().filter_map(read).collect()
+    }
+
+    fn list(&mut self, field: &'static str, item: impl FnOnce() -> Kind) -> &'a [Node] {
+        let Some(node) = self.take(field, || Kind::List(Box::new(item()))) else {
             return &[];
         };
         if let Value::List(items) = &node.value {
@@ -179,15 +290,4 @@ impl<'a> Fields<'a> {
         );
         &[]
     }
-}
-
-/// The items of a list field, each read by `read`.
-pub(super) fn items<T>(
-    fields: &mut Fields<'_>,
-    field: &'static str,
-    read: fn(&Node, &Report) -> Option<T>,
-) -> Vec<T> {
-    let report = fields.report;
-    let nodes = fields.list(field);
-    nodes.iter().filter_map(|node| read(node, report)).collect()
 }

@@ -1,11 +1,12 @@
 //! An item of `instances`: a virtual machine behind a vport.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use super::fields::Fields;
-use super::tree::Node;
-use super::{Address, Name, scalar};
-use crate::diagnostic::{Report, Span, Spanned};
+use firmware_api::Family;
+
+use super::fields::{Fields, Section};
+use super::{Address, Name};
+use crate::diagnostic::{Span, Spanned};
 use crate::ir::PowerState;
 use crate::mac::MacAddr;
 
@@ -30,29 +31,25 @@ const POWER_STATES: [(&str, PowerState); 3] = [
     ("Deallocated", PowerState::Stopped),
 ];
 
-impl Instance {
-    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "an instance", report)?;
+impl Section for Instance {
+    const WHAT: &'static str = "an instance";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
         for field in ["addresses", "vport", "mac"] {
             fields.expect(field);
         }
-        let nodes = fields.list("addresses");
-        let addresses: Vec<_> = nodes
-            .iter()
-            .filter_map(|node| scalar::address(node, "addresses", report))
-            .collect();
-        let instance = Self {
+        let name = fields.name();
+        let addresses = fields.addresses("addresses");
+        Self {
             span: fields.span(),
-            name: fields.name(),
-            addresses_complete: addresses.len() == nodes.len(),
-            addresses,
+            name,
+            addresses_complete: addresses.iter().all(Option::is_some),
+            addresses: addresses.into_iter().flatten().collect(),
             vport: fields.port("vport", 1..=4095),
             mac: fields.mac("mac"),
-            public_address: fields.address_of("publicAddress", Ipv4Addr::UNSPECIFIED.into()),
-            public_address_v6: fields.address_of("publicAddressV6", Ipv6Addr::UNSPECIFIED.into()),
+            public_address: fields.address_of("publicAddress", Family::V4),
+            public_address_v6: fields.address_of("publicAddressV6", Family::V6),
             power_state: fields.choice("powerState", &POWER_STATES),
-        };
-        fields.finish();
-        Some(instance)
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! An item of `loadBalancers`, its frontends and its backend pools.
 
-use super::fields::{Fields, items};
-use super::tree::Node;
+use super::fields::{Fields, Section};
 use super::{Address, LoadBalancingRule, Name, NatRule, OutboundRule, Probe};
-use crate::diagnostic::{Report, Span, Spanned};
+use crate::diagnostic::{Span, Spanned};
 use crate::ir::{AdminState, Sku};
 
 /// A load balancer as it was written.
@@ -52,62 +51,58 @@ const ADMIN_STATES: [(&str, AdminState); 3] = [
     ("Down", AdminState::Down),
 ];
 
-impl LoadBalancer {
-    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "a load balancer", report)?;
-        let load_balancer = Self {
+impl Section for LoadBalancer {
+    const WHAT: &'static str = "a load balancer";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
             span: fields.span(),
             name: fields.name(),
             sku: fields.choice("sku", &SKUS),
-            frontends: items(&mut fields, "frontends", Frontend::read),
-            pools: items(&mut fields, "backendPools", Pool::read),
-            probes: items(&mut fields, "probes", Probe::read),
-            rules: items(&mut fields, "loadBalancingRules", LoadBalancingRule::read),
-            nat_rules: items(&mut fields, "inboundNatRules", NatRule::read),
-            outbound_rules: items(&mut fields, "outboundRules", OutboundRule::read),
-        };
-        fields.finish();
-        Some(load_balancer)
+            frontends: fields.items("frontends"),
+            pools: fields.items("backendPools"),
+            probes: fields.items("probes"),
+            rules: fields.items("loadBalancingRules"),
+            nat_rules: fields.items("inboundNatRules"),
+            outbound_rules: fields.items("outboundRules"),
+        }
     }
 }
 
-impl Frontend {
-    fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "a frontend", report)?;
+impl Section for Frontend {
+    const WHAT: &'static str = "a frontend";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
         fields.expect("address");
-        let frontend = Self {
+        Self {
             name: fields.name(),
             address: fields.address("address"),
             internal: fields.flag("internal"),
-        };
-        fields.finish();
-        Some(frontend)
+        }
     }
 }
 
-impl Pool {
-    fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "a backend pool", report)?;
-        let pool = Self {
+impl Section for Pool {
+    const WHAT: &'static str = "a backend pool";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
             span: fields.span(),
             name: fields.name(),
-            members: items(&mut fields, "members", Member::read),
+            members: fields.items("members"),
             drain_period: fields.number("drainPeriodInSeconds", 0..=i64::from(i32::MAX)),
-        };
-        fields.finish();
-        Some(pool)
+        }
     }
 }
 
-impl Member {
-    fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "a pool member", report)?;
-        let member = Self {
+impl Section for Member {
+    const WHAT: &'static str = "a pool member";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
             instance: fields.required_reference("instance"),
             weight: fields.number("weight", 1..=100),
             admin_state: fields.choice("adminState", &ADMIN_STATES),
-        };
-        fields.finish();
-        Some(member)
+        }
     }
 }

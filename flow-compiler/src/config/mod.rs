@@ -2,12 +2,13 @@
 //!
 //! [`tree`] turns YAML (and JSON, its subset) into nodes with places; [`fields`] walks a mapping
 //! and reports fields that are unknown or missing; [`scalar`] reads single values; the other files
-//! are the sections of the format. A field that cannot be read is reported and left out, so that
+//! are the sections of the format. [`outline`] is what they all would accept. A field that cannot be read is reported and left out, so that
 //! one run finds everything.
 
 mod fields;
 mod instance;
 mod load_balancer;
+pub(crate) mod outline;
 mod probe;
 mod rule;
 mod scalar;
@@ -19,11 +20,13 @@ use std::net::IpAddr;
 
 use crate::diagnostic::{Code, Report, Spanned};
 use crate::ir::Profile;
-use fields::{Fields, items};
+use fields::{Fields, Section};
 pub(crate) use instance::Instance;
 pub(crate) use load_balancer::{Frontend, LoadBalancer, Pool};
+use outline::{Kind, Object};
 pub(crate) use probe::{Probe, ProbeKind};
 pub(crate) use rule::{LoadBalancingRule, NatRule, NatTarget, OutboundRule};
+pub(crate) use scalar::MAX_NAME;
 pub(crate) use suggest::suggestion;
 use tree::Node;
 pub(crate) use uplink::{Prefix, Uplink};
@@ -49,34 +52,44 @@ pub(crate) fn parse(text: &str, report: &Report) -> Option<Config> {
 
 /// Reads a configuration from its tree; `None` when nothing can be made of it.
 pub(crate) fn read(root: &Node, report: &Report) -> Option<Config> {
-    let mut fields = Fields::open(root, "the configuration", report)?;
-    check_version(&mut fields, report);
-    let profiles = [("seed", Profile::Seed), ("current", Profile::Current)];
-    let config = Config {
-        profile: fields
-            .choice("profile", &profiles)
-            .map_or_else(Profile::default, |p| p.value),
-        uplink: fields
-            .get("uplink")
-            .and_then(|node| Uplink::read(node, report)),
-        instances: items(&mut fields, "instances", Instance::read),
-        load_balancers: items(&mut fields, "loadBalancers", LoadBalancer::read),
-    };
-    fields.finish();
-    Some(config)
+    fields::read(root, report)
 }
 
-fn check_version(fields: &mut Fields<'_>, report: &Report) {
+/// What a configuration may hold.
+pub(crate) fn outline() -> Object {
+    fields::outline::<Config>()
+}
+
+const PROFILES: [(&str, Profile); 2] = [("seed", Profile::Seed), ("current", Profile::Current)];
+/// The version of the format.
+const VERSION: u32 = 1;
+
+impl Section for Config {
+    const WHAT: &'static str = "the configuration";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        check_version(fields);
+        Self {
+            profile: fields
+                .choice("profile", &PROFILES)
+                .map_or_else(Profile::default, |p| p.value),
+            uplink: fields.section("uplink"),
+            instances: fields.items("instances"),
+            load_balancers: fields.items("loadBalancers"),
+        }
+    }
+}
+
+fn check_version(fields: &mut Fields<'_>) {
+    let report = fields.report();
     fields.expect("headgate");
-    if let Some(version) = fields.number("headgate", 0..=i64::from(u32::MAX))
-        && version.value != 1
-    {
+    let Some(node) = fields.take("headgate", || Kind::Constant(VERSION.into())) else {
+        return;
+    };
+    let version = scalar::number(node, "headgate", 0..=u32::MAX.into(), report);
+    if let Some(version) = version.filter(|version| version.value != VERSION) {
         let message = format!("format version {} is not known", version.value);
-        report.add(
-            Code::UnknownVersion,
-            version.span,
-            message,
-            "write `headgate: 1`",
-        );
+        let hint = format!("write `headgate: {VERSION}`");
+        report.add(Code::UnknownVersion, version.span, message, hint);
     }
 }

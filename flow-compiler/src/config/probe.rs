@@ -1,9 +1,8 @@
 //! An item of `probes`.
 
 use super::Name;
-use super::fields::Fields;
-use super::tree::Node;
-use crate::diagnostic::{Report, Span, Spanned};
+use super::fields::{Fields, Section};
+use crate::diagnostic::{Span, Spanned};
 use crate::ir::NoHealthyBackends;
 
 /// How a probe asks.
@@ -41,12 +40,13 @@ const NO_HEALTHY_BACKENDS: [(&str, NoHealthyBackends); 2] = [
     ("AllProbedUp", NoHealthyBackends::AllProbedUp),
 ];
 
-impl Probe {
-    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "a probe", report)?;
+impl Section for Probe {
+    const WHAT: &'static str = "a probe";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
         fields.expect("protocol");
         fields.expect("port");
-        let probe = Self {
+        Self {
             span: fields.span(),
             name: fields.name(),
             protocol: fields.choice("protocol", &KINDS),
@@ -57,8 +57,6 @@ impl Probe {
             threshold: fields.number("probeThreshold", 1..=100),
             number_of_probes: fields.number("numberOfProbes", 1..=100),
             no_healthy_backends: fields.choice("noHealthyBackendsBehavior", &NO_HEALTHY_BACKENDS),
-        };
-        fields.finish();
-        Some(probe)
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Items of `loadBalancingRules`, `inboundNatRules` and `outboundRules`.
 
+use std::ops::RangeInclusive;
+
 use firmware_api::selector::HashMode;
 
-use super::fields::Fields;
-use super::tree::Node;
+use super::fields::{Fields, Section};
+use super::outline::{Form, Kind};
 use super::{Name, scalar};
-use crate::diagnostic::{Code, Report, Span, Spanned};
+use crate::diagnostic::{Code, Span, Spanned};
 use crate::ir::Transport;
 
 /// A load-balancing rule as it was written.
@@ -80,15 +82,29 @@ const DISTRIBUTIONS: [(&str, HashMode); 3] = [
     ("SourceIP", HashMode::TwoTuple),
     ("SourceIPProtocol", HashMode::ThreeTuple),
 ];
-/// Any number of minutes; what the kind of rule and the profile allow is checked later.
-const MINUTES: std::ops::RangeInclusive<i64> = 0..=1_000_000;
+/// An inbound NAT rule leads to one instance, or to a pool.
+const NAT_FORMS: [Form; 2] = [
+    Form {
+        own: &["target", "frontendPort"],
+        also: &[],
+    },
+    Form {
+        own: &[
+            "backendPool",
+            "frontendPortRangeStart",
+            "frontendPortRangeEnd",
+        ],
+        also: &["backendPort"],
+    },
+];
 
-impl LoadBalancingRule {
-    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "a load-balancing rule", report)?;
+impl Section for LoadBalancingRule {
+    const WHAT: &'static str = "a load-balancing rule";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
         fields.expect("protocol");
         fields.expect("frontendPort");
-        let rule = Self {
+        Self {
             span: fields.span(),
             name: fields.name(),
             protocol: fields.choice("protocol", &TRANSPORTS),
@@ -98,34 +114,31 @@ impl LoadBalancingRule {
             backend_port: fields.port("backendPort", 0..=65535),
             probe: fields.reference("probe"),
             distribution: fields.choice("loadDistribution", &DISTRIBUTIONS),
-            idle_minutes: fields.number("idleTimeoutInMinutes", MINUTES),
+            idle_minutes: minutes(fields, 4..=100),
             tcp_reset: fields.flag("enableTcpReset"),
             floating_ip: fields.flag("enableFloatingIP"),
             disable_outbound_snat: fields.flag("disableOutboundSnat"),
             connection_tracking: fields.flag("enableConnectionTracking"),
-        };
-        fields.finish();
-        Some(rule)
+        }
     }
 }
 
-impl NatRule {
-    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "an inbound NAT rule", report)?;
+impl Section for NatRule {
+    const WHAT: &'static str = "an inbound NAT rule";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
         fields.expect("protocol");
-        let rule = Self {
+        Self {
             span: fields.span(),
             name: fields.name(),
             protocol: fields.choice("protocol", &TRANSPORTS),
             frontend: fields.required_reference("frontend"),
-            target: NatTarget::read(&mut fields, report),
+            target: NatTarget::read(fields),
             backend_port: fields.port("backendPort", 1..=65535),
-            idle_minutes: fields.number("idleTimeoutInMinutes", MINUTES),
+            idle_minutes: minutes(fields, 4..=30),
             tcp_reset: fields.flag("enableTcpReset"),
             floating_ip: fields.flag("enableFloatingIP"),
-        };
-        fields.finish();
-        Some(rule)
+        }
     }
 }
 
@@ -152,8 +165,8 @@ impl NatRule {
 }
 
 impl NatTarget {
-    fn read(fields: &mut Fields<'_>, report: &Report) -> Option<Self> {
-        const PORTS: std::ops::RangeInclusive<i64> = 1..=65534;
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        const PORTS: RangeInclusive<i64> = 1..=65534;
         let name = fields.reference("target");
         let port = fields.port("frontendPort", PORTS);
         let pool = fields.reference("backendPool");
@@ -161,50 +174,52 @@ impl NatTarget {
         let last = fields.port("frontendPortRangeEnd", PORTS);
         let is_range = pool.is_some() || first.is_some() || last.is_some();
         let other = [name.as_ref().map(|n| n.span), port.as_ref().map(|p| p.span)];
-        if !is_range {
-            fields.expect("target");
-            fields.expect("frontendPort");
-            return Some(Self::Instance { name, port });
-        }
-        if let Some(span) = other.into_iter().flatten().next() {
+        let other = other.into_iter().flatten().next();
+        if let Some(span) = other.filter(|_| is_range) {
             let message = "an inbound NAT rule leads to one instance or to a pool, not to both";
             let hint = "for one instance write `target` and `frontendPort`, for a pool \
                         `backendPool`, `frontendPortRangeStart` and `frontendPortRangeEnd`";
-            report.add(Code::NatTargetUnclear, span, message.to_owned(), hint);
+            let report = fields.report();
+            report.add(Code::NatTargetUnclear, span, message, hint);
             return None;
         }
-        fields.expect("backendPool");
-        fields.expect("frontendPortRangeStart");
-        fields.expect("frontendPortRangeEnd");
-        fields.expect("backendPort");
-        Some(Self::Pool {
-            name: pool,
-            first,
-            last,
+        fields.expect_form(&NAT_FORMS, usize::from(is_range));
+        Some(if is_range {
+            Self::Pool {
+                name: pool,
+                first,
+                last,
+            }
+        } else {
+            Self::Instance { name, port }
         })
     }
 }
 
-impl OutboundRule {
-    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "an outbound rule", report)?;
+/// Idle minutes. All that can be possible somewhere are `possible`; what the kind of rule, the SKU
+/// and the profile allow is checked later, to say what it depends on.
+fn minutes(fields: &mut Fields<'_>, possible: RangeInclusive<i64>) -> Option<Spanned<u32>> {
+    const FIELD: &str = "idleTimeoutInMinutes";
+    let report = fields.report();
+    let node = fields.take(FIELD, || Kind::Number(possible))?;
+    scalar::number(node, FIELD, 0..=1_000_000, report)
+}
+
+impl Section for OutboundRule {
+    const WHAT: &'static str = "an outbound rule";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
         fields.expect("protocol");
         fields.expect("frontends");
-        let frontends = fields.list("frontends");
-        let rule = Self {
+        Self {
             span: fields.span(),
             name: fields.name(),
             protocol: fields.choice("protocol", &TRANSPORTS),
-            frontends: frontends
-                .iter()
-                .filter_map(|node| scalar::text(node, "frontends", report))
-                .collect(),
+            frontends: fields.references("frontends"),
             pool: fields.required_reference("backendPool"),
             allocated_ports: fields.number("allocatedOutboundPorts", 0..=64_000),
-            idle_minutes: fields.number("idleTimeoutInMinutes", MINUTES),
+            idle_minutes: minutes(fields, 4..=120),
             tcp_reset: fields.flag("enableTcpReset"),
-        };
-        fields.finish();
-        Some(rule)
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Report, Spanned};
 use crate::mac::MacAddr;
 
 /// The longest name (ARM: 80 characters).
-const MAX_NAME: usize = 80;
+pub(crate) const MAX_NAME: usize = 80;
 
 /// Any text.
 pub(super) fn text(node: &Node, field: &str, report: &Report) -> Option<Spanned<String>> {

@@ -1,11 +1,14 @@
 //! The `uplink` section: the card's link to the physical network.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use super::Address;
-use super::fields::Fields;
-use super::tree::Node;
-use crate::diagnostic::{Code, Report, Spanned};
+use firmware_api::Family;
+
+use super::fields::{Fields, Section};
+use super::outline::Kind;
+use super::{Address, scalar};
+use crate::diagnostic::{Code, Spanned};
+use crate::ir::family_of;
 use crate::mac::MacAddr;
 
 /// An address and the length of its prefix.
@@ -27,40 +30,32 @@ pub(crate) struct Uplink {
     pub(crate) vlan: Option<Spanned<u16>>,
 }
 
-const V4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-const V6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+impl Section for Uplink {
+    const WHAT: &'static str = "the uplink";
 
-impl Uplink {
-    pub(super) fn read(node: &Node, report: &Report) -> Option<Self> {
-        let mut fields = Fields::open(node, "the uplink", report)?;
-        let uplink = Self {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
             mac: fields.mac("mac"),
-            address: prefix(&mut fields, "address", V4, report),
-            address_v6: prefix(&mut fields, "addressV6", V6, report),
-            next_hop: fields.address_of("nextHop", V4),
-            next_hop_v6: fields.address_of("nextHopV6", V6),
+            address: prefix(fields, "address", Family::V4),
+            address_v6: prefix(fields, "addressV6", Family::V6),
+            next_hop: fields.address_of("nextHop", Family::V4),
+            next_hop_v6: fields.address_of("nextHopV6", Family::V6),
             next_hop_mac: fields.mac("nextHopMac"),
             vlan: fields.port("vlan", 0..=4094),
-        };
-        fields.finish();
-        Some(uplink)
+        }
     }
 }
 
 /// An address with the length of its prefix; without one, the address alone.
-fn prefix(
-    fields: &mut Fields<'_>,
-    field: &'static str,
-    like: IpAddr,
-    report: &Report,
-) -> Option<Spanned<Prefix>> {
-    let text = fields.text(field)?;
-    let value = prefix_of(&text.value).filter(|p| p.address.is_ipv4() == like.is_ipv4());
+fn prefix(fields: &mut Fields<'_>, field: &'static str, family: Family) -> Option<Spanned<Prefix>> {
+    let report = fields.report();
+    let node = fields.take(field, || Kind::Prefix(family))?;
+    let text = scalar::text(node, field, report)?;
+    let value = prefix_of(&text.value).filter(|p| family_of(p.address) == family);
     if value.is_none() {
-        let example = if like.is_ipv4() {
-            "203.0.113.2/24"
-        } else {
-            "\"2001:db8::2/64\""
+        let example = match family {
+            Family::V4 => "203.0.113.2/24",
+            Family::V6 => "\"2001:db8::2/64\"",
         };
         let message = format!(
             "`{}` is not an address with a prefix",

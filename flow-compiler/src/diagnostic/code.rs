@@ -22,10 +22,10 @@ impl Severity {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $severity:ident $(, $arm:literal)?;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $severity:ident $(, $arm:literal)?;)*) => {
         /// What kind of finding a diagnostic is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code { $($(#[$doc])* $name,)* }
+        pub enum Code { $($(#[doc = $doc])* $name,)* }
 
         impl Code {
             /// Every code, in the order of the numbers.
@@ -34,6 +34,11 @@ macro_rules! codes {
             /// The stable number, such as `HG0101`.
             pub const fn number(self) -> &'static str {
                 match self { $(Self::$name => $number,)* }
+            }
+
+            /// What was found.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),*).trim_ascii(),)* }
             }
 
             /// Whether it refuses the configuration.

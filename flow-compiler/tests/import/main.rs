@@ -2,5 +2,6 @@
 
 mod cases;
 mod contract;
+mod findings;
 mod robust;
 mod samples;

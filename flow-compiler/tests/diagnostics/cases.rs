@@ -1,14 +1,16 @@
-//! Every diagnostic, from the smallest configuration that deserves it.
+//! The smallest configurations that deserve each diagnostic.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use flow_compiler::diagnostic::{Code, Diagnostic, to_text};
+use flow_compiler::diagnostic::Diagnostic;
 use flow_compiler::source::Source;
 use flow_compiler::{Compiled, Rejected, compile};
 
+/// The codes of the findings, in order, and the configuration that deserves them.
+pub(crate) type Case = (&'static [&'static str], String);
+
 /// What most cases begin with: three instances.
-const BASE: &str = "\
+pub(crate) const BASE: &str = "\
 headgate: 1
 instances:
   - { name: a, addresses: [10.0.0.4, 'fd00::4'], vport: 1, mac: '02:00:00:00:00:04' }
@@ -16,7 +18,7 @@ instances:
 ";
 
 /// A load balancer that most rules hang on.
-const PUBLIC: &str = "\
+pub(crate) const PUBLIC: &str = "\
 loadBalancers:
   - name: web
     sku: Standard
@@ -25,7 +27,8 @@ loadBalancers:
     probes: [{ name: tcp, protocol: Tcp, port: 8080 }]
 ";
 
-fn diagnose(text: &str) -> Vec<Diagnostic> {
+/// Everything that is said about a text.
+pub(crate) fn diagnose(text: &str) -> Vec<Diagnostic> {
     match compile(&Source::new("case.yaml", text)) {
         Ok(Compiled { warnings, .. }) => warnings,
         Err(Rejected(diagnostics)) => diagnostics,
@@ -33,7 +36,7 @@ fn diagnose(text: &str) -> Vec<Diagnostic> {
 }
 
 /// Texts with the codes they deserve, in order.
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     let mut add = |codes, text: &str| cases.push((codes, text.to_owned()));
     add(&["HG0001"], "headgate: 1\nname: a\u{0}b\n");
@@ -215,7 +218,7 @@ fn balancer_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
 }
 
 /// A load balancer with these rules.
-fn rules(list: &[&str]) -> String {
+pub(crate) fn rules(list: &[&str]) -> String {
     let mut text = format!("{BASE}{PUBLIC}    loadBalancingRules:\n");
     for rule in list {
         let _ = writeln!(text, "      - {{ {rule} }}");
@@ -235,8 +238,6 @@ const HTTP: &str = "name: http, protocol: Tcp, frontend: v4, frontendPort: 80, b
 const UDP: &str = "name: dns, protocol: Udp, frontend: v4, frontendPort: 53, backendPool: web";
 const HA: &str =
     "name: ha, protocol: All, frontend: v4, frontendPort: 0, backendPool: web, backendPort: 0";
-
-type Case = (&'static [&'static str], String);
 
 /// Rules that collide with another one.
 fn collision_cases() -> Vec<Case> {
@@ -537,53 +538,4 @@ fn uneven_weights() -> String {
         instances(110),
         members.join(", ")
     )
-}
-
-fn numbers(diagnostics: &[Diagnostic]) -> Vec<&'static str> {
-    diagnostics.iter().map(|d| d.code.number()).collect()
-}
-
-#[test]
-fn every_case_deserves_its_codes() {
-    for (codes, text) in cases() {
-        let found = diagnose(&text);
-        let head: String = text.chars().take(2500).collect();
-        assert_eq!(
-            numbers(&found),
-            codes,
-            "{head}\n{}",
-            to_text(&found, &Source::new("case.yaml", &text))
-        );
-    }
-}
-
-#[test]
-fn every_code_has_a_case() {
-    let covered: BTreeSet<&str> = cases()
-        .iter()
-        .flat_map(|(codes, _)| codes.iter().copied())
-        .collect();
-    let missing: Vec<_> = Code::ALL
-        .iter()
-        .map(|c| c.number())
-        .filter(|n| !n.starts_with("HG08")) // the importer's: see tests/import.rs
-        .filter(|n| !covered.contains(n))
-        .collect();
-    assert!(missing.is_empty(), "no case for {missing:?}");
-}
-
-#[test]
-fn what_people_read() {
-    let small = cases().into_iter().filter(|(_, text)| text.len() < 2500);
-    let texts = small.map(|(_, text)| to_text(&diagnose(&text), &Source::new("case.yaml", &text)));
-    insta::assert_snapshot!(texts.collect::<Vec<_>>().join("\n"));
-}
-
-#[test]
-fn arm_codes_are_told_to_programs() {
-    let text = rules(&[
-        "name: http, protocol: Tcp, frontend: v4, frontendPort: 80, backendPool: web, backendPort: 8080",
-        "name: x, protocol: Tcp, frontend: v4b, frontendPort: 80, backendPool: web, backendPort: 8080",
-    ]);
-    insta::assert_json_snapshot!(flow_compiler::diagnostic::to_json(&diagnose(&text)));
 }
