@@ -185,6 +185,8 @@ codes! {
     NatRangeEmpty = "HG0520", Error;
     /// A pool with more members than the range has ports (L-NAT-02).
     NatRangeFull = "HG0521", Error;
+    /// TCP reset on an HA ports rule (L-HA-11).
+    ResetOnHaPorts = "HG0522", Warning;
 
     /// An HTTP probe on a port that HTTP probes cannot use (L-PRB-18).
     ProbePortBlocked = "HG0601", Error;

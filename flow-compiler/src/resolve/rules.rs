@@ -97,7 +97,7 @@ impl Context<'_, '_> {
                 .distribution
                 .map_or(HashMode::FiveTuple, |mode| mode.value),
             idle_seconds,
-            tcp_reset: is_set(written.tcp_reset),
+            tcp_reset: self.reset(written),
             floating_ip: is_set(written.floating_ip),
             disable_outbound_snat: is_set(written.disable_outbound_snat),
             connection_tracking: is_set(written.connection_tracking),

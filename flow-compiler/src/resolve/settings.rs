@@ -58,6 +58,21 @@ impl Context<'_, '_> {
         }
     }
 
+    /// L-HA-11: whether both ends are told at the idle timeout; never with HA ports.
+    pub(super) fn reset(&self, written: &config::LoadBalancingRule) -> bool {
+        let Some(reset) = written.tcp_reset.filter(|reset| reset.value) else {
+            return false;
+        };
+        let is_ha_ports = written.protocol.is_some_and(|p| p.value == Transport::All);
+        if is_ha_ports {
+            let message = "`enableTcpReset` has no effect on an HA ports rule";
+            let hint = "remove it: idle flows of HA ports end in silence";
+            self.report
+                .add(Code::ResetOnHaPorts, reset.span, message, hint);
+        }
+        !is_ha_ports
+    }
+
     /// IDLE-08: the timeout is TCP's.
     pub(super) fn check_udp_idle(
         &self,

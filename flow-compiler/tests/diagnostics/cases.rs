@@ -339,6 +339,10 @@ fn rule_cases() -> Vec<Case> {
         (&["HG0508"], rules(&[HA])),
         (&["HG0509"], internal("Standard", &[HA, HTTP])),
         (
+            &["HG0522"],
+            internal("Standard", &[&format!("{HA}, enableTcpReset: true")]),
+        ),
+        (
             &["HG0509"],
             internal("Standard", &[HA])
                 + "    inboundNatRules:\n      - { name: n, protocol: Tcp, frontend: v4b, frontendPort: 5000, target: a, backendPort: 22 }\n",

@@ -7,6 +7,7 @@
 
 mod drain;
 mod fit;
+mod immutable;
 mod members;
 mod outbound;
 mod ports;
@@ -162,6 +163,7 @@ impl<M: Memory> Engine<M> {
         }
         let card = self.device.capabilities();
         let in_force = self.in_force.as_ref();
+        immutable::check(in_force.map(|in_force| &in_force.ir), &ir)?;
         let mut ids = in_force.map_or_else(|| Ids::new(fit::limits(card)), |f| f.ids.clone());
         ids.keep_nat_ports(&mut ir);
         let live = Live {

@@ -241,7 +241,7 @@ fn write_balancer(text: &mut String, i: usize, balancer: &BalancerRecipe, instan
     let internal = balancer.internal;
     let _ = writeln!(
         text,
-        "  - name: b{i}\n    sku: {sku}\n    frontends:\n      \
+        "  - name: {sku}{i}\n    sku: {sku}\n    frontends:\n      \
          - {{ name: f0, address: {v4}, internal: {internal} }}\n      \
          - {{ name: f1, address: \"{v6}\", internal: {internal} }}\n    backendPools:"
     );

@@ -21,6 +21,27 @@ fn rcfg_01_new_flows_follow_the_pool_at_once() {
     assert_eq!(rig.now, now, "no time has passed");
 }
 
+/// SKU-03: a load balancer keeps its SKU; one of another name, or made anew, has its own.
+#[test]
+fn sku_03_the_sku_of_a_load_balancer_does_not_change_in_place() {
+    let basic = with(&["a"]).replace("sku: Standard", "sku: Basic");
+    let mut rig = Rig::new(&with(&["a"]));
+    let tcp = Tcp::open(&mut rig, UPLINK, super::CLIENT, HTTP_AT);
+    let applied = rig.apply(&basic);
+    assert!(!applied.accepted);
+    let says = applied.diagnostics.join("\n");
+    assert!(
+        says.contains("`web` is Standard and cannot become Basic"),
+        "{says}"
+    );
+    assert!(tcp.passes(&mut rig));
+    assert!(
+        rig.apply(&basic.replace("name: web", "name: web2"))
+            .accepted
+    );
+    assert!(rig.apply(&with(&["a"])).accepted);
+}
+
 /// L-BEP-04: a pool that changes all the time sends no reset to anybody here.
 #[test]
 fn rcfg_02_a_34_l_bep_04_a_thousand_flows_stay_while_others_come_and_go() {
