@@ -59,8 +59,6 @@ const NAME: FieldText = text(
     "name",
     "What messages call it and other fields refer to; unique among its kind.",
 );
-const IDLE: &str = "Minutes without a packet after which a TCP flow is forgotten (IDLE-04). UDP flows always end \
-     after 4.";
 const RESET: FieldText = with(
     "enableTcpReset",
     "false",
@@ -305,7 +303,12 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "What of a packet decides the member: `Default` addresses, ports and protocol; `SourceIP` both \
                  addresses; `SourceIPProtocol` both addresses and the protocol.",
             ),
-            with("idleTimeoutInMinutes", "4", IDLE),
+            with(
+                "idleTimeoutInMinutes",
+                "4",
+                "Minutes without a packet after which a TCP flow is forgotten (IDLE-04): up to 30 with `profile: seed`, \
+                 60 with `current` and Basic, 100 with `current` and Standard (A-01). UDP flows end after 4.",
+            ),
             RESET,
             FLOATING,
             with(
@@ -347,7 +350,11 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "backendPort",
                 "The port of the instance. Absent, for one instance: `frontendPort`.",
             ),
-            with("idleTimeoutInMinutes", "4", IDLE),
+            with(
+                "idleTimeoutInMinutes",
+                "4",
+                "Minutes without a packet after which a TCP flow is forgotten (IDLE-04). UDP flows end after 4.",
+            ),
             RESET,
             FLOATING,
         ],
@@ -369,7 +376,11 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "SNAT ports of each member over all frontends, a multiple of 8; 0 is by the size of the pool \
                  (L-OUT-10).",
             ),
-            with("idleTimeoutInMinutes", "4", IDLE),
+            with(
+                "idleTimeoutInMinutes",
+                "4",
+                "Minutes without a packet after which a flow gives its SNAT port back (A-01).",
+            ),
             RESET,
         ],
     },
