@@ -202,7 +202,7 @@ fn l_ip6_01_a_frontend_has_backends_of_its_family_only() {
 }
 
 #[test]
-fn l_frag_01_l_out_20_a_17_fragments_are_dropped_on_rules_ha_ports_and_snat() {
+fn l_frag_01_l_ha_10_l_out_20_a_17_fragments_are_dropped_on_rules_ha_ports_and_snat() {
     let snat =
         "name: http, protocol: All, frontends: [f], backendPool: p, allocatedOutboundPorts: 8";
     let public = web(
