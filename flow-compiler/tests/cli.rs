@@ -316,3 +316,15 @@ fn an_import_that_is_not_complete_is_no() {
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
     }
 }
+
+#[test]
+fn schema_prints_what_is_published() {
+    let output = run(&["schema"]);
+    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(printed, flow_compiler::schema::schema());
+    let page = run(&["schema", "--format", "markdown"]);
+    assert_eq!(
+        String::from_utf8(page.stdout).expect("text"),
+        flow_compiler::schema::page()
+    );
+}

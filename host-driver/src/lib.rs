@@ -27,11 +27,11 @@ pub mod link;
 
 pub mod miss;
 
-pub mod apply;
-
 pub mod event;
 
 pub mod metric;
+
+pub mod apply;
 
 pub mod engine;
 

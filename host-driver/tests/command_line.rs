@@ -1,6 +1,8 @@
 //! The binary from outside: exit codes, and a daemon from its start to SIGTERM.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -72,11 +74,16 @@ struct Daemon(Option<Child>);
 
 impl Daemon {
     fn start(place: &Place) -> Self {
+        Self::start_with(place, &[])
+    }
+
+    fn start_with(place: &Place, more: &[&str]) -> Self {
         let arguments = [
             "run", "--config", "web.yaml", "--device", "sim", "--socket", "s",
         ];
         let child = place
             .command(&arguments)
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -253,6 +260,61 @@ fn the_configuration_file_is_followed() {
     assert_eq!(code, 0);
     let [refused, in_force] = ["refused", "a new configuration is in force"].map(|t| error.find(t));
     assert!(refused.is_some() && refused < in_force, "{error}");
+}
+
+/// What a scraper gets.
+fn scrape(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).expect("connects");
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")
+        .expect("writes");
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).expect("reads");
+    reply
+}
+
+#[test]
+fn metrics_are_scraped_and_events_followed() {
+    let place = Place::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = taken.local_addr().expect("has one");
+    let metrics = ["--metrics", &address.to_string()];
+    let arguments = [
+        "run", "--config", "web.yaml", "--device", "sim", "--socket", "s",
+    ];
+    let (code, _, error) = place.run(&[&arguments[..], &metrics].concat());
+    assert!(
+        code == 3 && error.contains("--metrics 127.0.0.1"),
+        "{error}"
+    );
+    drop(taken);
+
+    let daemon = Daemon::start_with(&place, &metrics);
+    let reply = scrape(address);
+    assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    for part in ["\nheadgate_rules 1\n", "rule=\"web/http\""] {
+        assert!(reply.contains(part), "{part} in {reply}");
+    }
+    let (code, out, _) = place.run(&["metrics", "--socket", "s"]);
+    assert!(code == 0 && out.contains("\nheadgate_rules 1\n"), "{out}");
+
+    let (code, out, _) = place.run(&["events", "--socket", "s", "--format", "json"]);
+    assert_eq!(code, 0);
+    let events = out.lines().map(serde_json::from_str::<serde_json::Value>);
+    let events: Vec<_> = events.map(|event| event.expect("JSON")).collect();
+    assert_eq!(events[1]["event"], "DriverStarted", "{out}");
+
+    let mut follower = place.command(&["events", "--socket", "s", "--follow", "--after", "2"]);
+    let follower = follower.stdout(Stdio::piped()).spawn().expect("starts");
+    fs::write(place.path("bad.yaml"), "headgate: 2\n").expect("writes");
+    place.run(&["apply", "bad.yaml", "--socket", "s"]);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(daemon.terminate().0, 0);
+    let (_, out, _) = ended(&follower.wait_with_output().expect("ends with the driver"));
+    assert!(
+        out.contains("  warning   ConfigurationRefused  bad.yaml: refused"),
+        "{out}"
+    );
 }
 
 #[test]

@@ -71,7 +71,9 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn list(item: Map<String, Value>) -> Map<String, Value> {
-    object(json!({ "type": "array", "items": item }))
+    let mut list = object(json!({ "type": "array" }));
+    list.insert("items".to_owned(), Value::Object(item));
+    list
 }
 
 /// Each form with its fields, and without those of the others.

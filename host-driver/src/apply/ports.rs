@@ -32,6 +32,7 @@ impl<M: Memory> Engine<M> {
         }
         let rules = self.rule_facts(ir, lowered);
         self.forget_former_rules(&rules);
+        self.forget_former_instances(lowered);
         let active = &mut self.active;
         active.ports = ports;
         active.rules = rules;
@@ -49,10 +50,21 @@ impl<M: Memory> Engine<M> {
     /// A number that stands for another rule begins its counters anew.
     fn forget_former_rules(&mut self, rules: &[Option<RuleFacts>]) {
         let name = |facts: Option<&Option<RuleFacts>>| facts?.as_ref().map(|f| f.name.clone());
-        for id in 0..self.active.rules.len() {
-            let former = name(self.active.rules.get(id));
-            if former.is_some() && former != name(rules.get(id)) {
+        for id in 0..rules.len().max(self.active.rules.len()) {
+            if name(self.active.rules.get(id)) != name(rules.get(id)) {
                 self.forget_rule(id as u16);
+            }
+        }
+    }
+
+    fn forget_former_instances(&mut self, lowered: &Lowered) {
+        let Some(in_force) = &self.in_force else {
+            return;
+        };
+        for (vport, former) in &in_force.lowered.names.vports {
+            let now = lowered.names.vports.get(vport);
+            if now.is_none_or(|now| now.name != former.name) {
+                self.ledger.forget_vport(*vport);
             }
         }
     }

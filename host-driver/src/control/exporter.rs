@@ -28,8 +28,8 @@ const CONNECTIONS: usize = 16;
 const FRESH: Duration = Duration::from_millis(250);
 /// How long a client may take for its request headers.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a connection may last; a scraper comes again.
-const LIFETIME: Duration = Duration::from_secs(300);
+/// How long a connection may last, for one scrape.
+const LIFETIME: Duration = Duration::from_secs(30);
 /// How long to wait when no connection can be accepted.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -61,6 +61,7 @@ pub async fn export(listener: TcpListener, engine: impl Engine) {
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(PATIENCE)
+                .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), service);
             if let Ok(Err(error)) = tokio::time::timeout(LIFETIME, served).await {
                 tracing::debug!(%error, "a scrape ended early");
@@ -108,10 +109,13 @@ async fn current(engine: &impl Engine, last: &Last) -> Option<Bytes> {
     {
         return Some(text.clone());
     }
-    let Ok(Answer::Metrics(text)) = ask(engine, Question::Metrics).await else {
+    let Ok(Answer::Metrics(metrics)) = ask(engine, Question::Metrics).await else {
         return None;
     };
-    let text = Bytes::from(text);
+    let text = Bytes::from(metrics.text());
     *last = Some((Instant::now(), text.clone()));
     Some(text)
 }
+
+#[cfg(test)]
+mod tests;

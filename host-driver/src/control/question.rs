@@ -7,6 +7,7 @@ use super::view::{
     Applied, Backend, Counters, Event, Explanation, Flows, NatMapping, Rule, RuleHealth, Snat,
     Status,
 };
+use crate::engine::Metrics;
 
 /// A question to the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,8 +76,8 @@ pub enum Answer {
     Nat(Vec<NatMapping>),
     /// To [`Question::Events`].
     Events(Vec<Event>),
-    /// To [`Question::Metrics`]: text for Prometheus.
-    Metrics(String),
+    /// To [`Question::Metrics`].
+    Metrics(Box<Metrics>),
     /// To [`Question::Explain`].
     Explanation(Explanation),
     /// To [`Question::Apply`]; it may say no.

@@ -100,7 +100,7 @@ async fn answer(
         },
     };
     Ok(match ask(&**engine, question).await? {
-        Answer::Metrics(text) => whole(METRICS_TYPE, text.into()),
+        Answer::Metrics(metrics) => whole(METRICS_TYPE, metrics.text().into()),
         answer => document(status_of(&answer), &answer),
     })
 }

@@ -221,7 +221,7 @@ impl Daemon<'_> {
             Some(Err(error)) => tracing::error!(%error, "metrics are not served"),
             None => {}
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn tell_left_out(&self) {

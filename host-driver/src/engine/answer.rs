@@ -35,7 +35,7 @@ impl<M: Memory> Engine<M> {
             Question::Health => Answer::Health(self.health()),
             Question::Nat => Answer::Nat(self.nat_mappings()),
             Question::Events { after } => Answer::Events(self.events(*after)),
-            Question::Metrics => Answer::Metrics(self.metrics()),
+            Question::Metrics => Answer::Metrics(Box::new(self.metrics())),
             Question::Explain { packet, from } => self.explain(packet, from),
             Question::Apply { name, text } => {
                 Answer::Applied(self.apply(&Source::new(name.clone(), text.clone())))

@@ -2,6 +2,7 @@
 //! SNAT ports, losses. Nothing here is on the packet path.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use firmware_api::entry::backend::BackendId;
 use firmware_api::entry::rule::RuleId;
@@ -9,6 +10,7 @@ use firmware_api::{Memory, Protocol, PuntReason};
 use flow_compiler::names::RuleRef;
 
 use super::Engine;
+use super::metrics::Labels;
 use crate::apply::{MemberState, members};
 use crate::conn::Endpoint;
 use crate::device::{Counters, Status};
@@ -31,7 +33,8 @@ pub(crate) struct Lookout {
     /// Of load-balancing rules, by number.
     pub(super) availability: BTreeMap<RuleId, Availability>,
     /// Who takes new flows, as the selections on the card have it.
-    pub(super) members: Vec<MemberState>,
+    pub(super) members: Arc<Vec<MemberState>>,
+    pub(super) labels: Arc<Labels>,
     eligible: HashSet<(RuleId, BackendId)>,
     /// Rules without a backend that takes new flows.
     dead: Vec<RuleId>,
@@ -93,6 +96,7 @@ impl<M: Memory> Engine<M> {
             .filter(|state| state.eligible)
             .map(|state| state.rule)
             .collect();
+        let labels = Labels::of(in_force);
         let lookout = &mut self.lookout;
         lookout.busy = busy.collect();
         lookout.eligible = states
@@ -106,10 +110,11 @@ impl<M: Memory> Engine<M> {
             .collect();
         let rules = lookout.availability.keys();
         lookout.dead = rules.filter(|id| !alive.contains(id)).copied().collect();
-        lookout.members = states;
+        lookout.members = Arc::new(states);
+        lookout.labels = Arc::new(labels);
     }
 
-    /// Numbers of rules, backends and vports that a configuration gives another meaning.
+    /// A rule's number stands for something else, or for nothing, from now on.
     pub(crate) fn forget_rule(&mut self, rule: RuleId) {
         self.ledger.forget_rule(rule);
         self.lookout.availability.remove(&rule);
@@ -239,21 +244,25 @@ impl<M: Memory> Engine<M> {
 
     /// Rules without a backend; those of which some backend was not probed yet have time.
     fn look_at_dead_rules(&mut self) {
-        if self.lookout.dead.is_empty() {
-            return;
-        }
-        let Some(in_force) = &self.in_force else {
+        let mut dead: Vec<_> = self
+            .lookout
+            .dead
+            .iter()
+            .map(|id| (*id, self.rule_name(*id)))
+            .collect();
+        let (now, kind) = (self.now, Kind::NoHealthyBackends);
+        dead.retain(|(_, name)| self.journal.is_due(now, kind, name));
+        let Some(in_force) = self.in_force.as_ref().filter(|_| !dead.is_empty()) else {
             return;
         };
         let states = members(in_force, &self.watch);
-        for rule in self.lookout.dead.clone() {
+        for (rule, name) in dead {
             let of_rule = || states.iter().filter(|state| state.rule == rule);
             let is_unknown =
                 |state: &MemberState| state.health == Some(Health::Down) && state.reason.is_none();
             if of_rule().any(is_unknown) {
                 continue;
             }
-            let name = self.rule_name(rule);
             self.remind(Kind::NoHealthyBackends, &name, |engine| {
                 let Some(in_force) = &engine.in_force else {
                     return String::new();

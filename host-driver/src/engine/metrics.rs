@@ -1,11 +1,14 @@
-//! The engine's metrics as text.
+//! The engine's metrics: what there is one of is written at once, what there is one of per rule and
+//! backend is copied, and written by whoever asked. The packets wait for neither.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use firmware_api::entry::rule::RuleId;
-use firmware_api::{DropReason, Memory, Protocol, PuntReason};
+use firmware_api::{DropReason, Memory, PortId, Protocol, PuntReason};
 use flow_compiler::names::RuleRef;
+use serde::{Serialize, Serializer};
 
 use super::Engine;
 use super::answer::frontend_of;
@@ -14,10 +17,250 @@ use crate::event::Kind;
 use crate::ledger::{Cell, Cells, Traffic};
 use crate::metric::{Exposition, Family};
 use crate::miss::Refusal;
-use crate::snat;
+use crate::snat::{self, AddressUsage, InstanceId, Usage};
 
 /// The protocols of [`Cells`].
 const PROTOCOLS: [&str; 2] = ["tcp", "udp"];
+
+/// What rules and vports are called in labels, made once per configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Labels {
+    rules: BTreeMap<RuleId, RuleLabels>,
+    vports: HashMap<PortId, String>,
+}
+
+#[derive(Debug)]
+struct RuleLabels {
+    name: String,
+    frontend: String,
+    frontend_port: String,
+    /// Which of [`PROTOCOLS`] it is for.
+    protocols: [bool; 2],
+}
+
+impl Labels {
+    pub(super) fn of(in_force: &InForce) -> Self {
+        let names = &in_force.lowered.names;
+        let rule = |rule: RuleRef, name: &str| {
+            let (address, port, transport): (IpAddr, u16, _) = frontend_of(in_force, rule);
+            let is_ha_ports = matches!(rule, RuleRef::LoadBalancing(..)) && port == 0;
+            let of = transport.protocols();
+            RuleLabels {
+                name: name.to_owned(),
+                frontend: address.to_string(),
+                frontend_port: if is_ha_ports {
+                    "all".to_owned()
+                } else {
+                    port.to_string()
+                },
+                protocols: [Protocol::Tcp, Protocol::Udp].map(|p| of.contains(&p)),
+            }
+        };
+        let rules = names.rules.iter();
+        let vports = names.vports.iter();
+        Self {
+            rules: rules
+                .map(|(id, name)| (*id, rule(name.rule, &name.name)))
+                .collect(),
+            vports: vports.map(|(id, i)| (*id, i.name.clone())).collect(),
+        }
+    }
+
+    fn vport(&self, vport: PortId) -> String {
+        self.vports
+            .get(&vport)
+            .cloned()
+            .unwrap_or_else(|| format!("#{vport}"))
+    }
+
+    fn member(&self, rule: RuleId, vport: PortId) -> Option<Member> {
+        let rule = self.rules.get(&rule)?;
+        Some(Member {
+            rule: rule.name.clone(),
+            frontend: rule.frontend.clone(),
+            frontend_port: rule.frontend_port.clone(),
+            backend: self.vport(vport),
+        })
+    }
+}
+
+/// Metrics as they were at one time.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    labels: Arc<Labels>,
+    states: Arc<Vec<MemberState>>,
+    availability: Vec<(RuleId, f64)>,
+    members: Vec<((RuleId, PortId), Cells)>,
+    addresses: Vec<((PortId, IpAddr), Cells)>,
+    ports: Vec<AddressUsage>,
+    usages: Vec<(InstanceId, snat::Protocol, Usage)>,
+    snat_pending: u64,
+    /// What is written already.
+    others: String,
+}
+
+impl Serialize for Metrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
+impl Metrics {
+    /// Metrics of nothing but this text.
+    #[cfg(test)]
+    pub(crate) fn of_text(others: &str) -> Self {
+        Self {
+            labels: Arc::default(),
+            states: Arc::default(),
+            availability: Vec::new(),
+            members: Vec::new(),
+            addresses: Vec::new(),
+            ports: Vec::new(),
+            usages: Vec::new(),
+            snat_pending: 0,
+            others: others.to_owned(),
+        }
+    }
+
+    /// In the text format of Prometheus.
+    pub fn text(&self) -> String {
+        let mut out = Exposition::default();
+        self.write_rules(&mut out);
+        self.write_backends(&mut out);
+        let booked = Booked {
+            members: self.booked_members(),
+            addresses: self.booked_addresses(),
+        };
+        write_traffic(&mut out, &booked);
+        self.write_snat(&mut out, &booked);
+        let mut text = out.into_text();
+        text.push_str(&self.others);
+        text
+    }
+
+    fn booked_members(&self) -> Vec<Row> {
+        let states = self.states.iter();
+        let expected = states.filter_map(|s| {
+            s.backend
+                .and(Some(((s.rule, s.config.egress), Cells::default())))
+        });
+        let mut cells: BTreeMap<_, Cells> = expected.collect();
+        // A backend that was replaced under another number is the same to who reads this.
+        for (key, more) in &self.members {
+            let cells = cells.entry(*key).or_default();
+            *cells = [cells[0] + more[0], cells[1] + more[1]];
+        }
+        let rows = cells.into_iter().filter_map(|((rule, vport), cells)| {
+            let member = self.labels.member(rule, vport)?;
+            let expected = self.labels.rules.get(&rule)?.protocols;
+            Some(Row::new(member, cells, expected))
+        });
+        rows.collect()
+    }
+
+    fn booked_addresses(&self) -> Vec<Row> {
+        let mut rows: BTreeMap<_, (Cells, [bool; 2])> = BTreeMap::new();
+        for usage in &self.ports {
+            let (_, expected) = rows
+                .entry((usage.instance.0 as u16, usage.address))
+                .or_default();
+            expected[usize::from(usage.protocol == snat::Protocol::Udp)] |= usage.allocated > 0;
+        }
+        for (key, cells) in &self.addresses {
+            rows.entry(*key).or_default().0 = *cells;
+        }
+        let rows = rows
+            .into_iter()
+            .map(|((vport, address), (cells, expected))| {
+                let member = Member {
+                    rule: String::new(),
+                    frontend: address.to_string(),
+                    frontend_port: String::new(),
+                    backend: self.labels.vport(vport),
+                };
+                Row::new(member, cells, expected)
+            });
+        rows.collect()
+    }
+
+    fn write_rules(&self, out: &mut Exposition) {
+        let mut samples = out.family(Family::FrontendAvailability);
+        for (rule, ratio) in &self.availability {
+            if let Some(rule) = self.labels.rules.get(rule) {
+                let labels = [
+                    ("frontend", rule.frontend.as_str()),
+                    ("frontend_port", &rule.frontend_port),
+                    ("rule", &rule.name),
+                ];
+                samples.add(&labels, ratio);
+            }
+        }
+    }
+
+    fn write_backends(&self, out: &mut Exposition) {
+        let states = self.states.iter();
+        let states: Vec<_> = states
+            .filter_map(|state| {
+                let labels = self.labels.member(state.rule, state.config.egress)?;
+                let port = state.config.port.to_string();
+                Some((labels, state.config.address.to_string(), port, state))
+            })
+            .collect();
+        for family in [Family::BackendUp, Family::BackendEligible] {
+            let mut samples = out.family(family);
+            for (labels, address, port, state) in &states {
+                let value = match family {
+                    Family::BackendUp => state.is_up(),
+                    _ => Some(state.eligible),
+                };
+                if let Some(value) = value {
+                    let [a, b, c, d] = labels.labels();
+                    let address = ("backend_address", address.as_str());
+                    let port = ("backend_port", port.as_str());
+                    samples.add(&[a, b, c, d, address, port], u8::from(value));
+                }
+            }
+        }
+    }
+
+    fn write_snat(&self, out: &mut Exposition, booked: &Booked) {
+        let mut samples = out.family(Family::SnatConnections);
+        each_cell(&booked.addresses, |member, protocol, cell| {
+            let labels = snat_labels(member, protocol, "successful");
+            samples.add(&labels, cell.flows.total);
+        });
+        for (instance, protocol, usage) in &self.usages {
+            let name = self.labels.vport(instance.0 as u16);
+            let labels = [
+                ("backend", name.as_str()),
+                ("protocol", snat_protocol(*protocol)),
+                ("state", "failed"),
+            ];
+            samples.add(&labels, usage.failed);
+        }
+        out.single(Family::SnatConnectionsPending, self.snat_pending);
+        for (family, used) in [
+            (Family::SnatPortsAllocated, false),
+            (Family::SnatPortsUsed, true),
+        ] {
+            let mut samples = out.family(family);
+            for usage in &self.ports {
+                let backend = self.labels.vport(usage.instance.0 as u16);
+                let frontend = usage.address.to_string();
+                let labels = [
+                    ("frontend", frontend.as_str()),
+                    ("backend", backend.as_str()),
+                    ("protocol", snat_protocol(usage.protocol)),
+                ];
+                samples.add(&labels, if used { usage.used } else { usage.allocated });
+            }
+        }
+        let mut samples = out.family(Family::SnatFlows);
+        each_cell(&booked.addresses, |member, protocol, cell| {
+            samples.add(&snat_labels(member, protocol, ""), cell.flows.live);
+        });
+    }
+}
 
 /// What says which rule and backend a sample is about.
 struct Member {
@@ -64,178 +307,38 @@ impl Row {
 }
 
 impl<M: Memory> Engine<M> {
-    /// Every metric, in the text format of Prometheus.
-    pub fn metrics(&self) -> String {
-        let mut out = Exposition::default();
-        let booked = self.booked();
-        self.write_rules(&mut out);
-        self.write_backends(&mut out);
-        write_traffic(&mut out, &booked);
-        out.single(Family::UnreadFlows, self.ledger.unread());
-        self.write_snat(&mut out, &booked);
-        self.write_flows(&mut out);
-        self.write_card(&mut out);
-        self.write_tables(&mut out);
-        self.write_rings(&mut out);
-        self.write_driver(&mut out);
-        out.into_text()
-    }
-
-    fn booked(&self) -> Booked {
-        Booked {
-            members: self.booked_members(),
-            addresses: self.booked_addresses(),
-        }
-    }
-
-    fn booked_members(&self) -> Vec<Row> {
-        let Some(in_force) = &self.in_force else {
-            return Vec::new();
-        };
-        let states = self.lookout.members.iter();
-        let expected = states.filter_map(|s| Some(((s.rule, s.backend?), Cells::default())));
-        let mut cells: BTreeMap<_, Cells> = expected.collect();
-        cells.extend(self.ledger.members());
-        let rows = cells.into_iter().filter_map(|((rule, backend), cells)| {
+    /// Every metric, as it is now.
+    pub fn metrics(&self) -> Metrics {
+        let mut others = Exposition::default();
+        others.single(Family::UnreadFlows, self.ledger.unread());
+        self.write_flows(&mut others);
+        self.write_card(&mut others);
+        self.write_tables(&mut others);
+        self.write_rings(&mut others);
+        self.write_driver(&mut others);
+        let availability = self.lookout.availability.iter();
+        let members = self.ledger.members();
+        let members = members.filter_map(|((rule, backend), cells)| {
             let egress = self.backend(backend)?.egress;
-            let member = member(in_force, rule, self.port_name(egress))?;
-            let name = in_force.lowered.names.rules.get(&rule)?;
-            let (_, _, transport) = frontend_of(in_force, name.rule);
-            let of = transport.protocols();
-            let expected = [Protocol::Tcp, Protocol::Udp].map(|protocol| of.contains(&protocol));
-            Some(Row::new(member, cells, expected))
-        });
-        rows.collect()
-    }
-
-    fn booked_addresses(&self) -> Vec<Row> {
-        let mut rows: BTreeMap<_, (Cells, [bool; 2])> = BTreeMap::new();
-        for usage in self.snat.address_usages() {
-            let (_, expected) = rows
-                .entry((usage.instance.0 as u16, usage.address))
-                .or_default();
-            expected[usize::from(usage.protocol == snat::Protocol::Udp)] |= usage.allocated > 0;
-        }
-        for (key, cells) in self.ledger.addresses() {
-            rows.entry(key).or_default().0 = cells;
-        }
-        let rows = rows
-            .into_iter()
-            .map(|((vport, address), (cells, expected))| {
-                let member = Member {
-                    rule: String::new(),
-                    frontend: address.to_string(),
-                    frontend_port: String::new(),
-                    backend: self.port_name(vport),
-                };
-                Row::new(member, cells, expected)
-            });
-        rows.collect()
-    }
-
-    fn write_rules(&self, out: &mut Exposition) {
-        let mut samples = out.family(Family::FrontendAvailability);
-        let Some(in_force) = &self.in_force else {
-            return;
-        };
-        for (rule, window) in &self.lookout.availability {
-            let Some((member, ratio)) = member(in_force, *rule, String::new()).zip(window.ratio())
-            else {
-                continue;
-            };
-            samples.add(&member.labels(), ratio);
-        }
-    }
-
-    fn write_backends(&self, out: &mut Exposition) {
-        let states = self.member_labels();
-        let mut samples = out.family(Family::BackendUp);
-        for (labels, address, port, state) in &states {
-            if let Some(is_up) = state.is_up() {
-                let [a, b, c, d] = labels.labels();
-                let labels = [
-                    a,
-                    b,
-                    c,
-                    d,
-                    ("backend_address", address),
-                    ("backend_port", port),
-                ];
-                samples.add(&labels, u8::from(is_up));
-            }
-        }
-        let mut samples = out.family(Family::BackendEligible);
-        for (labels, address, port, state) in &states {
-            let [a, b, c, d] = labels.labels();
-            let labels = [
-                a,
-                b,
-                c,
-                d,
-                ("backend_address", address),
-                ("backend_port", port),
-            ];
-            samples.add(&labels, u8::from(state.eligible));
-        }
-    }
-
-    fn member_labels(&self) -> Vec<(Member, String, String, &MemberState)> {
-        let Some(in_force) = &self.in_force else {
-            return Vec::new();
-        };
-        let rows = self.lookout.members.iter().filter_map(|state| {
-            let name = in_force.ir.instance(state.instance).name.clone();
-            let labels = member(in_force, state.rule, name)?;
-            let port = state.config.port.to_string();
-            Some((labels, state.config.address.to_string(), port, state))
-        });
-        rows.collect()
-    }
-
-    fn write_snat(&self, out: &mut Exposition, booked: &Booked) {
-        let mut samples = out.family(Family::SnatConnections);
-        each_cell(&booked.addresses, |member, protocol, cell| {
-            let labels = snat_labels(member, protocol, "successful");
-            samples.add(&labels, cell.flows.total);
+            Some(((rule, egress), cells))
         });
         let mut usages: Vec<_> = self.snat.usages().collect();
         usages.sort_unstable_by_key(|(instance, protocol, _)| (*instance, *protocol));
-        for (instance, protocol, usage) in &usages {
-            let name = self.vport_name(*instance);
-            let labels = [
-                ("backend", name.as_str()),
-                ("protocol", snat_protocol(*protocol)),
-                ("state", "failed"),
-            ];
-            samples.add(&labels, usage.failed);
-        }
         let misses = self.card_counters().punted(PuntReason::SnatMiss);
         let handled = self.punts_taken[PuntReason::SnatMiss as usize];
-        out.single(
-            Family::SnatConnectionsPending,
-            misses.saturating_sub(handled),
-        );
-        let usages = self.snat.address_usages();
-        for (family, used) in [
-            (Family::SnatPortsAllocated, false),
-            (Family::SnatPortsUsed, true),
-        ] {
-            let mut samples = out.family(family);
-            for usage in &usages {
-                let backend = self.vport_name(usage.instance);
-                let frontend = usage.address.to_string();
-                let labels = [
-                    ("frontend", frontend.as_str()),
-                    ("backend", backend.as_str()),
-                    ("protocol", snat_protocol(usage.protocol)),
-                ];
-                samples.add(&labels, if used { usage.used } else { usage.allocated });
-            }
+        Metrics {
+            labels: Arc::clone(&self.lookout.labels),
+            states: Arc::clone(&self.lookout.members),
+            availability: availability
+                .filter_map(|(rule, window)| Some((*rule, window.ratio()?)))
+                .collect(),
+            members: members.collect(),
+            addresses: self.ledger.addresses().collect(),
+            ports: self.snat.address_usages(),
+            usages,
+            snat_pending: misses.saturating_sub(handled),
+            others: others.into_text(),
         }
-        let mut samples = out.family(Family::SnatFlows);
-        each_cell(&booked.addresses, |member, protocol, cell| {
-            samples.add(&snat_labels(member, protocol, ""), cell.flows.live);
-        });
     }
 
     fn write_flows(&self, out: &mut Exposition) {
@@ -363,22 +466,6 @@ impl<M: Memory> Engine<M> {
         out.family(Family::DriverInfo).add(&labels, 1);
         out.single(Family::DriverUptime, seconds(self.now - self.started_at));
     }
-}
-
-fn member(in_force: &InForce, rule: RuleId, backend: String) -> Option<Member> {
-    let name = in_force.lowered.names.rules.get(&rule)?;
-    let (address, port, _): (IpAddr, u16, _) = frontend_of(in_force, name.rule);
-    let is_ha_ports = matches!(name.rule, RuleRef::LoadBalancing(..)) && port == 0;
-    Some(Member {
-        rule: name.name.clone(),
-        frontend: address.to_string(),
-        frontend_port: if is_ha_ports {
-            "all".to_owned()
-        } else {
-            port.to_string()
-        },
-        backend,
-    })
 }
 
 fn each_cell(rows: &[Row], mut add: impl FnMut(&Member, &'static str, &Cell)) {

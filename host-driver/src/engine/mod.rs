@@ -19,6 +19,7 @@ mod start;
 
 pub use active::{Active, OutboundFacts, RuleFacts};
 pub use flows::Flows;
+pub use metrics::Metrics;
 pub use start::{Options, StartError};
 
 use firmware_api::entry::backend::{BackendConfig, BackendId};

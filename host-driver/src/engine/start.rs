@@ -141,6 +141,7 @@ impl<M: Memory> Engine<M> {
     }
 
     fn tell_started(&mut self) {
+        self.lookout.is_card_up = true; // until it is looked at
         let message = format!(
             "version {} reset the card and put {} in force",
             env!("CARGO_PKG_VERSION"),

@@ -39,6 +39,11 @@ impl Journal {
         self.quiet.admits(now, kind, subject)
     }
 
+    /// Whether [`Journal::admits`] would.
+    pub fn is_due(&self, now: u64, kind: Kind, subject: &str) -> bool {
+        self.quiet.is_due(now, kind, subject)
+    }
+
     /// Keeps an event and says it in the log.
     pub fn tell(&mut self, now: u64, kind: Kind, subject: String, mut message: String) {
         message.truncate(message.floor_char_boundary(LONGEST));

@@ -11,19 +11,21 @@ pub struct Quiet {
 }
 
 impl Quiet {
+    /// Whether to say it at `now`.
+    pub fn is_due(&self, now: u64, kind: Kind, subject: &str) -> bool {
+        let last = self.said.get(&kind).and_then(|said| said.get(subject));
+        last.is_none_or(|last| now.saturating_sub(*last) >= kind.quiet())
+    }
+
     /// Whether to say it at `now`; if so it counts as said. Allocates only then.
     pub fn admits(&mut self, now: u64, kind: Kind, subject: &str) -> bool {
         if kind.quiet() == 0 {
             return true;
         }
-        let said = self.said.entry(kind).or_default();
-        if let Some(last) = said.get_mut(subject) {
-            let is_due = now.saturating_sub(*last) >= kind.quiet();
-            if is_due {
-                *last = now;
-            }
-            return is_due;
+        if !self.is_due(now, kind, subject) {
+            return false;
         }
+        let said = self.said.entry(kind).or_default();
         said.retain(|_, last| now.saturating_sub(*last) < kind.quiet());
         said.insert(subject.to_owned(), now);
         true

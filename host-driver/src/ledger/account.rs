@@ -59,6 +59,17 @@ pub struct Cell {
     pub traffic: Traffic,
 }
 
+impl Add for Cell {
+    type Output = Self;
+    fn add(mut self, other: Self) -> Self {
+        self.flows = self.flows + other.flows;
+        self.traffic.inbound += other.traffic.inbound;
+        self.traffic.outbound += other.traffic.outbound;
+        self.traffic.syns += other.traffic.syns;
+        self
+    }
+}
+
 /// An account: TCP, then UDP.
 pub type Cells = [Cell; 2];
 

@@ -174,6 +174,11 @@ impl Ledger {
         self.members.retain(|(_, of), _| *of != backend);
     }
 
+    /// Another instance, or none, is behind a vport from now on.
+    pub fn forget_vport(&mut self, vport: PortId) {
+        self.addresses.retain(|(of, _), _| *of != vport);
+    }
+
     /// Flows of a rule.
     pub fn rule(&self, rule: RuleId) -> FlowCount {
         let count = self.rules.get(usize::from(rule));
@@ -187,18 +192,14 @@ impl Ledger {
             .map_or_else(FlowCount::default, |cells| cells[0].flows + cells[1].flows)
     }
 
-    /// Everything that is counted by rule and backend, in that order.
-    pub fn members(&self) -> Vec<((RuleId, BackendId), Cells)> {
-        let mut rows: Vec<_> = self.members.iter().map(|(k, c)| (*k, *c)).collect();
-        rows.sort_unstable_by_key(|(key, _)| *key);
-        rows
+    /// Everything that is counted by rule and backend, in no particular order.
+    pub fn members(&self) -> impl Iterator<Item = ((RuleId, BackendId), Cells)> {
+        self.members.iter().map(|(key, cells)| (*key, *cells))
     }
 
-    /// Everything that is counted by vport and public address, in that order.
-    pub fn addresses(&self) -> Vec<((PortId, IpAddr), Cells)> {
-        let mut rows: Vec<_> = self.addresses.iter().map(|(k, c)| (*k, *c)).collect();
-        rows.sort_unstable_by_key(|(key, _)| *key);
-        rows
+    /// Everything that is counted by vport and public address, in no particular order.
+    pub fn addresses(&self) -> impl Iterator<Item = ((PortId, IpAddr), Cells)> {
+        self.addresses.iter().map(|(key, cells)| (*key, *cells))
     }
 
     /// Flows by why they exist and how far they are.

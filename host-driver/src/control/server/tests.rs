@@ -1,8 +1,9 @@
 use std::sync::mpsc;
 
 use super::*;
-use crate::control::client::{ClientError, ask};
-use crate::control::view::{Applied, Rule, Status};
+use crate::control::client::{ClientError, ask, lines};
+use crate::control::view::{Applied, Event, Rule, Status};
+use crate::engine::Metrics;
 
 /// A server before an engine of fixed answers, for as long as `client` runs.
 fn with_server(client: impl AsyncFnOnce(&std::path::Path)) {
@@ -45,8 +46,20 @@ fn answer_to(question: &Question) -> Answer {
             diagnostics: vec![format!("{name}: {} bytes", text.len())],
             ..Applied::default()
         }),
+        Question::Metrics => Answer::Metrics(Box::new(Metrics::of_text("headgate_rules 1\n"))),
+        Question::Events { after } => Answer::Events(some_events(*after)),
         other => panic!("not asked here: {other:?}"),
     }
+}
+
+/// Two events at once, then one more each time.
+fn some_events(after: u64) -> Vec<Event> {
+    let event = |sequence| Event {
+        sequence,
+        message: "two\nlines".into(),
+        ..Event::default()
+    };
+    (after + 1..=(after + 1).max(2)).map(event).collect()
 }
 
 fn apply(text: &str) -> Question {
@@ -77,6 +90,36 @@ fn questions_and_answers_make_the_round() {
             }
             other => panic!("{other:?}"),
         }
+    });
+}
+
+#[test]
+fn metrics_are_text_and_events_are_lines() {
+    with_server(async |socket| {
+        let metrics = ask(socket, &Question::Metrics).await.expect("answers");
+        let text = metrics.document.as_str().expect("text");
+        assert!(text.ends_with("\nheadgate_rules 1\n"), "{text}");
+        let events = ask(socket, &Question::Events { after: 0 }).await;
+        let events = events.expect("answers").document;
+        assert_eq!(events.as_array().map(Vec::len), Some(2));
+        assert_eq!(events[1]["sequence"], 2);
+        let wrong = lines(socket, "/v1/events?after=x", |_| true).await;
+        assert!(matches!(wrong, Err(ClientError::Senseless(_))), "{wrong:?}");
+    });
+}
+
+#[test]
+fn a_follower_gets_events_as_they_come_until_it_leaves() {
+    with_server(async |socket| {
+        let mut seen = Vec::new();
+        let followed = lines(socket, "/v1/events?follow=true", |line| {
+            let event: Event = serde_json::from_str(line).expect("one document a line");
+            seen.push(event.sequence);
+            seen.len() < 4
+        });
+        followed.await.expect("follows");
+        assert_eq!(seen, [1, 2, 3, 4]);
+        ask(socket, &Question::Status).await.expect("still answers");
     });
 }
 

@@ -137,9 +137,13 @@ pub fn nat(mappings: &[NatMapping]) -> String {
     }
     let mut table = Table::new(["INSTANCE", "RULE", "PROTOCOL", "FRONTEND", "BACKEND"]);
     for row in mappings {
-        let end = |address: &str, port| match address.contains(':') {
-            true => format!("[{address}]:{port}"),
-            false => format!("{address}:{port}"),
+        let end = |address: &str, port| {
+            let is_v6 = address.contains(':');
+            if is_v6 {
+                format!("[{address}]:{port}")
+            } else {
+                format!("{address}:{port}")
+            }
         };
         table.row([
             row.instance.clone(),

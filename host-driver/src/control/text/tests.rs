@@ -3,8 +3,8 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::control::view::{
-    Applied, Backend, BarUse, Configuration, Counter, Counters, Explanation, Flow, FlowTotals,
-    Flows, Packets, Rule, Snat, Status, TableUse,
+    Applied, Backend, BackendHealth, BarUse, Configuration, Counter, Counters, Event, Explanation,
+    Flow, FlowTotals, Flows, NatMapping, Packets, Rule, RuleHealth, Snat, Status, TableUse,
 };
 
 fn plain(text: &str) -> String {
@@ -247,4 +247,62 @@ fn nothing_is_said_in_words() {
         snat(&[]),
     ];
     assert_snapshot!(all.concat());
+}
+
+#[test]
+fn health_and_nat_in_columns() {
+    let backend = |n: u8, state: &str, reason: &str| BackendHealth {
+        ip_address: format!("10.0.0.{n}"),
+        network_interface_ip_configuration_id: format!("web-{n}"),
+        state: state.into(),
+        reason: reason.into(),
+    };
+    let rule = RuleHealth {
+        rule: "web/http".into(),
+        up: 1,
+        down: 1,
+        load_balancer_backend_addresses: vec![
+            backend(4, "Up", "Up_Probe_Success"),
+            backend(5, "Down", ""),
+        ],
+    };
+    let mapping = |address: &str| NatMapping {
+        instance: "web-4".into(),
+        inbound_nat_rule_name: "web/ssh".into(),
+        protocol: "TCP".into(),
+        frontend_address: address.into(),
+        frontend_port: 50_001,
+        backend_address: "10.0.0.4".into(),
+        backend_port: 22,
+    };
+    let mappings = [mapping("203.0.113.10"), mapping("2001:db8::1")];
+    assert_snapshot!(plain(&format!("{}\n{}", health(&[rule]), nat(&mappings))));
+}
+
+#[test]
+fn events_in_lines() {
+    let event = |sequence, severity: &str, event: &str, message: &str| Event {
+        sequence,
+        time: "2026-07-29T12:00:00.123Z".into(),
+        severity: severity.into(),
+        event: event.into(),
+        subject: "web/http".into(),
+        message: message.into(),
+    };
+    let shown = [
+        event(1, "info", "HealthChanged", "up"),
+        event(
+            2,
+            "warning",
+            "ConfigurationRefused",
+            "refused\nline one\n  line two\n",
+        ),
+        event(
+            3,
+            "critical",
+            "NoHealthyBackends",
+            "the backend pool is empty",
+        ),
+    ];
+    assert_snapshot!(plain(&events(&shown)));
 }
