@@ -1,7 +1,7 @@
 //! Whether a proof exists, runs, and says what it proves.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::ids;
 
@@ -27,7 +27,7 @@ impl Files {
         let read = || std::fs::read_to_string(self.root.join(path)).ok();
         let text = self.texts.entry(path.to_owned()).or_insert_with(read);
         let text = text.as_ref().ok_or(format!("there is no file {path}"))?;
-        if path.ends_with(".row") {
+        if Path::new(path).extension().is_some_and(|ext| ext == "row") {
             check_row(id, text, name)
         } else {
             check_function(id, text, name)
