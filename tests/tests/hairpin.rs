@@ -32,6 +32,7 @@ fn opened_to(rig: &mut Rig, vport: u16) -> (Segment, Segment) {
     panic!("the hash gives vport {vport} nothing");
 }
 
+/// another member is what the two legs match with.
 #[test]
 fn ilb_01_03_a_flow_to_another_member_keeps_its_source_and_works() {
     let mut rig = Rig::new(CONFIGURATION);

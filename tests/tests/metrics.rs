@@ -172,6 +172,7 @@ fn talked(metrics: &Metrics, times: f64) {
     );
 }
 
+/// GEN-09, SKU-10: bytes and packets of both directions, and SYNs.
 #[test]
 fn l_mon_01_02_04_a_live_connections_packets_bytes_and_syns_are_exact() {
     let mut rig = Rig::new(CONFIGURATION);
@@ -253,6 +254,7 @@ fn a_flow_that_loses_its_port_is_read_afterwards() {
     assert_eq!(metrics.get("headgate_snat_flows", &of), 0.0);
 }
 
+/// SKU-10: SNAT that succeeded and that failed, also what Basic is told of.
 #[test]
 fn snat_26_27_l_mon_03_exhaustion_is_counted_and_told_for_tcp_and_udp() {
     for (protocol, name) in [("tcp", "TCP"), ("udp", "UDP")] {
@@ -314,6 +316,7 @@ fn probe(rig: &mut Rig, targets: &[TargetId], outcome: Outcome) {
     rig.pass(200);
 }
 
+/// SKU-10: probes and availability.
 #[test]
 fn l_mon_05_07_08_availability_health_and_their_events() {
     let mut rig = Rig::new(CONFIGURATION);

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use firmware_api::entry::backend::{BackendConfig, BackendId};
 use firmware_api::entry::rule::RuleId;
 use flow_compiler::ir::{
-    InstanceIndex, LoadBalancerIndex, LoadBalancingRule, NatRule, Sku, family_of,
+    InstanceIndex, LoadBalancerIndex, LoadBalancingRule, NatRule, PowerState, Sku, family_of,
 };
 use flow_compiler::names::RuleRef;
 
@@ -17,6 +17,8 @@ use crate::health::{Health, Member, Reason, eligible};
 pub(crate) struct MemberState {
     pub(crate) rule: RuleId,
     pub(crate) instance: InstanceIndex,
+    /// The instance runs; of one that does not nothing is measured (L-MON-09).
+    pub(crate) is_running: bool,
     /// Where its flows go.
     pub(crate) config: BackendConfig,
     /// Its number on the card, when it has one.
@@ -102,6 +104,7 @@ fn balanced(
         states.push(MemberState {
             rule: id,
             instance: member.instance,
+            is_running: instance.power_state == PowerState::Running,
             config: BackendConfig {
                 address: if rule.floating_ip { frontend } else { own },
                 port: rule.backend_port,
@@ -139,6 +142,7 @@ fn forwarded(
     MemberState {
         rule: id,
         instance: rule.target,
+        is_running: instance.power_state == PowerState::Running,
         config: BackendConfig {
             address: if rule.floating_ip { frontend } else { own },
             port: rule.backend_port,

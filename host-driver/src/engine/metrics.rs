@@ -200,6 +200,7 @@ impl Metrics {
     fn write_backends(&self, out: &mut Exposition) {
         let states = self.states.iter();
         let states: Vec<_> = states
+            .filter(|state| state.is_running)
             .filter_map(|state| {
                 let labels = self.labels.member(state.rule, state.config.egress)?;
                 let port = state.config.port.to_string();

@@ -42,6 +42,21 @@ fn sku_03_the_sku_of_a_load_balancer_does_not_change_in_place() {
     assert!(rig.apply(&with(&["a"])).accepted);
 }
 
+#[test]
+fn l_mon_09_a_deallocated_instance_is_not_measured() {
+    let text = web(&["a", "b"], &rules(&[&format!("{HTTP}, probe: alive")]));
+    let stopped = text.replace("vport: 2,", "vport: 2, powerState: Deallocated,");
+    for (text, backends) in [(&text, 2), (&stopped, 1)] {
+        let mut rig = Rig::new(text);
+        rig.pass(2_000);
+        let metrics = rig.engine.metrics().text();
+        for name in ["headgate_backend_up{", "headgate_backend_eligible{"] {
+            let samples = metrics.lines().filter(|line| line.starts_with(name));
+            assert_eq!(samples.count(), backends, "{metrics}");
+        }
+    }
+}
+
 /// L-BEP-04: a pool that changes all the time sends no reset to anybody here.
 #[test]
 fn rcfg_02_a_34_l_bep_04_a_thousand_flows_stay_while_others_come_and_go() {

@@ -165,6 +165,7 @@ fn l_dist_06_a_new_member_takes_new_flows_of_some_clients_and_no_established_one
     assert!((1..30).contains(&moved), "{moved} of 40 go elsewhere");
 }
 
+/// L-PRB-16: what is remembered of a UDP flow is its backend, and only while that takes new flows.
 #[test]
 fn l_dist_11_a_09_a_26_tracked_udp_stays_when_its_backend_goes_down_other_udp_moves() {
     for tracked in [true, false] {

@@ -202,7 +202,7 @@ fn l_ip6_01_a_frontend_has_backends_of_its_family_only() {
 }
 
 #[test]
-fn l_frag_01_l_out_20_a_17_fragments_are_dropped_on_rules_ha_ports_and_snat() {
+fn l_frag_01_l_ha_10_l_out_20_a_17_fragments_are_dropped_on_rules_ha_ports_and_snat() {
     let snat =
         "name: http, protocol: All, frontends: [f], backendPool: p, allocatedOutboundPorts: 8";
     let public = web(
@@ -223,7 +223,7 @@ fn l_frag_01_l_out_20_a_17_fragments_are_dropped_on_rules_ha_ports_and_snat() {
         for offset in [0x2000_u16, 0x0010] {
             let mut frame = whole.clone();
             super::patch_ip(&mut frame, |ip| {
-                ip[6..8].copy_from_slice(&offset.to_be_bytes())
+                ip[6..8].copy_from_slice(&offset.to_be_bytes());
             });
             assert_eq!(rig.send(port, &frame), [], "{to}");
         }

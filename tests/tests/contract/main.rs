@@ -37,8 +37,8 @@ const REMOTE: &str = "192.0.2.1:443";
 const OTHER_REMOTE: &str = "192.0.2.2:443";
 const UPLINK: PortId = 0;
 
-/// A public Standard load balancer `web` on 203.0.113.10 and 2001:db8::10 over these members, with
-/// these lists of rules.
+/// A public Standard load balancer `web` on 203.0.113.10 and `2001:db8::10` over these members,
+/// with these lists of rules.
 fn web(members: &[&str], lists: &str) -> String {
     format!("{HEAD}{}", balancer("web", "203.0.113.10", members, lists))
 }

@@ -81,6 +81,20 @@ fn natr_05_l_nat_08_a_nat_rule_does_not_ask_for_health_and_may_float() {
     );
 }
 
+/// GEN-09: rules that count are load-balancing and outbound rules; inbound NAT rules are apart.
+#[test]
+fn gen_09_inbound_nat_rules_are_counted_apart() {
+    let kinds = |lists: &str| {
+        let rig = Rig::new(&web(&["a"], lists));
+        let rules = rig.engine.rules();
+        let of = |kind| rules.iter().filter(|rule| rule.kind == kind).count();
+        [of("load balancing"), of("inbound NAT")]
+    };
+    let nat = list("inboundNatRules", &[SSH]);
+    assert_eq!(kinds(&nat), [0, 1]);
+    assert_eq!(kinds(&(super::rules(&[super::HTTP]) + &nat)), [1, 1]);
+}
+
 /// L-NAT-03: the first member has the first port; A-19, L-NAT-06: the last port counts too.
 #[test]
 fn l_nat_01_03_06_a_19_a_range_gives_its_ports_from_the_lowest() {

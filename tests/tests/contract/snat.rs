@@ -99,7 +99,7 @@ fn snat_08_l_idle_07_one_side_s_keepalives_hold_a_flow_for_more_than_an_hour() {
 fn snat_27_l_out_08_18_19_a_16_udp_keeps_a_port_for_each_source_and_runs_out_by_itself() {
     let mut rig = Rig::new(&with(8));
     let datagram = |from: u16, to: &str| Segment::udp(&format!("10.0.0.4:{from}"), to);
-    let mut public = |rig: &mut Rig, from, to| {
+    let public = |rig: &mut Rig, from, to| {
         let sent = rig.segment(1, &datagram(from, to));
         sent.first().map(|sent| sent.segment().source.1)
     };

@@ -3,7 +3,7 @@
 use crate::PARTS;
 
 /// The IDs in a function's name: `l_prb_06_07_a_11` names three.
-pub fn in_name(name: &str) -> Vec<String> {
+pub(crate) fn in_name(name: &str) -> Vec<String> {
     let words: Vec<&str> = name.split('_').collect();
     let mut found = Vec::new();
     let mut at = 0;
@@ -47,7 +47,7 @@ fn is_number(word: &str) -> bool {
 }
 
 /// Whether a line names the ID, by itself or in a range: `SNAT-11..16`.
-pub fn in_text(line: &str, id: &str) -> bool {
+pub(crate) fn in_text(line: &str, id: &str) -> bool {
     let Some((prefix, number)) = id.rsplit_once('-') else {
         return false;
     };

@@ -1,14 +1,14 @@
 //! The file: behaviours and, below each, its proofs and reasons.
 
 /// A behaviour.
-pub struct Row {
-    pub id: String,
-    pub classes: Vec<String>,
-    pub lines: Vec<Line>,
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) classes: Vec<String>,
+    pub(crate) lines: Vec<Line>,
 }
 
 /// What is said of a behaviour.
-pub enum Line {
+pub(crate) enum Line {
     /// A test function, or a row of a file of rows.
     Proof { path: String, name: String },
     /// Why there is none.
@@ -21,7 +21,7 @@ pub enum Line {
 
 impl Line {
     /// What it is counted as.
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         match self {
             Self::Proof { .. } => "proved",
             Self::Reason(reason) => reason,
@@ -35,7 +35,7 @@ impl Line {
 ///
 /// # Errors
 /// What cannot be read, with its line.
-pub fn parse(text: &str) -> Result<Vec<Row>, String> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Row>, String> {
     let mut rows: Vec<Row> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let fail = |why: &str| Err(format!("coverage.txt:{number}: {why}: {line}"));

@@ -1,18 +1,18 @@
 //! Whether a proof exists, runs, and says what it proves.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::ids;
 
 /// Files of tests, each read once.
-pub struct Files {
+pub(crate) struct Files {
     root: PathBuf,
     texts: HashMap<String, Option<String>>,
 }
 
 impl Files {
-    pub fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         Self {
             root,
             texts: HashMap::new(),
@@ -23,11 +23,11 @@ impl Files {
     ///
     /// # Errors
     /// Why not.
-    pub fn check(&mut self, id: &str, path: &str, name: &str) -> Result<(), String> {
+    pub(crate) fn check(&mut self, id: &str, path: &str, name: &str) -> Result<(), String> {
         let read = || std::fs::read_to_string(self.root.join(path)).ok();
         let text = self.texts.entry(path.to_owned()).or_insert_with(read);
         let text = text.as_ref().ok_or(format!("there is no file {path}"))?;
-        if path.ends_with(".row") {
+        if Path::new(path).extension().is_some_and(|ext| ext == "row") {
             check_row(id, text, name)
         } else {
             check_function(id, text, name)
@@ -53,6 +53,18 @@ fn check_row(id: &str, text: &str, name: &str) -> Result<(), String> {
         .ok_or(format!("it does not name {id}"))
 }
 
+/// Whether the macro of the namespaces makes tests of a function.
+fn runs_on_both_engines(lines: &[&str], name: &str) -> bool {
+    let begin = lines
+        .iter()
+        .position(|line| line.contains("on_both_engines! {"));
+    let item = format!("{name},");
+    begin.is_some_and(|at| {
+        let items = lines[at + 1..].iter().take_while(|line| **line != "}");
+        items.into_iter().any(|line| line.trim() == item)
+    })
+}
+
 /// A function is a test, is not ignored, and has the ID in its name, its comments or its body.
 fn check_function(id: &str, text: &str, name: &str) -> Result<(), String> {
     let lines: Vec<&str> = text.lines().collect();
@@ -72,7 +84,9 @@ fn check_function(id: &str, text: &str, name: &str) -> Result<(), String> {
         .copied()
         .collect();
     let is_attribute = |wanted: &[&str]| before.iter().any(|line| wanted.contains(&line.trim()));
-    if !is_attribute(&["#[test]", "#[tokio::test]"]) {
+    let is_test =
+        is_attribute(&["#[test]", "#[tokio::test]"]) || runs_on_both_engines(&lines, name);
+    if !is_test {
         return Err("it is no test".to_owned());
     }
     if before.iter().any(|line| line.contains("#[ignore")) {

@@ -122,6 +122,7 @@ fn resets_at_idle(rig: &mut Rig) -> Vec<Sent> {
 proptest! {
     #![proptest_config(cases(24))]
 
+    /// RST-02, RST-04, RST-06.
     #[test]
     fn reset_is_in_window(
         which in 0..FLOWS.len(),
