@@ -253,7 +253,7 @@ fn an_injected_frame_leaves_as_it_is() {
     let frame = [7; 60];
     // Port 2 has a VLAN, ports from 3 on are off, some numbers are the switch's own.
     for (port, leaves) in [(0, true), (2, true), (3, false), (504, false), (510, false)] {
-        let mut recorder = crate::pipeline::Recorder::default();
+        let mut recorder = crate::pipeline::verdict::Recorder::default();
         let spaces = spaces(&twins.bars[0]);
         twins.bmv2.transmit(spaces, port, &frame, &mut recorder);
         twins.bmv2.complete(spaces, &mut recorder);
@@ -490,7 +490,7 @@ fn entries_a_second() {
     eprintln!("a rescan that changes nothing: {:?}", began.elapsed());
     let syn = Wire::tcp(0, CLIENT, FRONTEND, SYN).frame();
     let mut batch = Batch::default();
-    let mut recorder = crate::pipeline::Recorder::default();
+    let mut recorder = crate::pipeline::verdict::Recorder::default();
     let began = Instant::now();
     for _ in 0..200 {
         for _ in 0..64 {

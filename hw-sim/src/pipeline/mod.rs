@@ -28,7 +28,7 @@ mod return_path;
 mod rewrite;
 #[cfg(test)]
 mod tests;
-mod verdict;
+pub(crate) mod verdict;
 
 use std::net::IpAddr;
 
@@ -47,7 +47,6 @@ use crate::lookup::{Spaces, Tables};
 use egress::is_on;
 pub(crate) use flow_lookup::record_hash as flow_hash;
 use packet::{Copied, Packet, Refusal};
-pub(crate) use verdict::Recorder;
 pub use verdict::{Outcome, Record, Verdict};
 
 /// How often one packet may go through the pipeline: out of an instance, and in to another. No
@@ -75,9 +74,9 @@ pub trait Outlet {
 
 /// What became of a frame: exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It left by this port.
-    Sent(PortId),
+enum Fate {
+    /// It left.
+    Sent,
     /// A punt record holds it.
     Held,
     /// It was dropped.
@@ -139,17 +138,6 @@ impl Pipeline {
         batch: &mut Batch,
         outlet: &mut impl Outlet,
     ) {
-        self.run_each(spaces, conditions, batch, outlet, |_| {});
-    }
-
-    fn run_each<M: Memory>(
-        &mut self,
-        spaces: Spaces<'_, M>,
-        conditions: Conditions,
-        batch: &mut Batch,
-        outlet: &mut impl Outlet,
-        mut each: impl FnMut(Fate),
-    ) {
         let came = batch.len() as u64;
         if conditions.reprocess {
             self.counters.reprocessed += came;
@@ -173,7 +161,6 @@ impl Pipeline {
         for (slot, frame) in self.slots.iter_mut().zip(batch.frames_mut()) {
             let fate = run.finish(slot, frame);
             run.count(fate);
-            each(fate);
         }
         batch.clear();
     }
@@ -273,7 +260,7 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     fn emit(&mut self, slot: &Slot, frame: &mut Frame, egress: PortId) -> Fate {
         let headers = slot.headers.as_ref().expect("only parsed frames go on");
         match egress::emit(&self.tables, frame, headers, egress) {
-            Ok(()) if self.outlet.transmit(egress, frame.bytes()) => Fate::Sent(egress),
+            Ok(()) if self.outlet.transmit(egress, frame.bytes()) => Fate::Sent,
             Ok(()) => Fate::Dropped(DropReason::EgressOff),
             Err(reason) => Fate::Dropped(reason),
         }
@@ -328,7 +315,7 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     #[inline]
     fn count(&mut self, fate: Fate) {
         match fate {
-            Fate::Sent(_) => self.counters.tx += 1,
+            Fate::Sent => self.counters.tx += 1,
             Fate::Held => self.counters.held += 1,
             Fate::Dropped(reason) => self.counters.drop(reason),
         }

@@ -1,10 +1,11 @@
-//! The pipeline as a function of one packet: for tests, oracles and explanations.
+//! An engine as a function of one packet: for tests, oracles and explanations.
 
 use firmware_api::punt::Punt;
 use firmware_api::{DropReason, Memory, PortId};
 
-use super::{Conditions, Fate, Outlet, Pipeline};
+use super::{Conditions, Outlet, Pipeline};
 use crate::Batch;
+use crate::engine::Engine;
 use crate::lookup::Spaces;
 
 /// What becomes of one frame.
@@ -63,6 +64,39 @@ impl Outlet for Recorder {
     }
 }
 
+/// Runs one frame through an engine, as if the punt ring had room without end.
+pub(crate) fn of<E: Engine, M: Memory>(
+    engine: &mut E,
+    spaces: Spaces<'_, M>,
+    conditions: Conditions,
+    ingress: PortId,
+    frame: &[u8],
+) -> Verdict {
+    let mut batch = Batch::default();
+    batch.push(ingress, frame);
+    let mut recorder = Recorder::default();
+    let before = engine.counters().drops;
+    engine.run(spaces, conditions, &mut batch, &mut recorder);
+    engine.complete(spaces, &mut recorder);
+    let Recorder { sent, mut records } = recorder;
+    let mut all = records.iter();
+    let held = all.position(|record| !record.punt.reason.is_copy());
+    let outcome = if let Some((egress, frame)) = sent {
+        Outcome::Forward { egress, frame }
+    } else if let Some(held) = held {
+        Outcome::Held(records.remove(held))
+    } else {
+        let drops = engine.counters().drops.iter().zip(before);
+        let mut reasons = DropReason::ALL.iter().zip(drops);
+        let dropped = reasons.find(|(_, (after, before))| *after > before);
+        Outcome::Drop(*dropped.expect("every frame is counted").0)
+    };
+    Verdict {
+        outcome,
+        copies: records,
+    }
+}
+
 impl Pipeline {
     /// Runs one frame that came in on a port, as if the punt ring had room without end.
     pub fn process<M: Memory>(
@@ -72,25 +106,6 @@ impl Pipeline {
         ingress: PortId,
         frame: &[u8],
     ) -> Verdict {
-        let mut batch = Batch::default();
-        batch.push(ingress, frame);
-        let mut recorder = Recorder::default();
-        let mut last = None;
-        self.run_each(spaces, conditions, &mut batch, &mut recorder, |fate| {
-            last = Some(fate);
-        });
-        let Recorder { sent, mut records } = recorder;
-        let outcome = match last.expect("the batch had a frame") {
-            Fate::Sent(_) => {
-                let (egress, frame) = sent.expect("a frame was sent");
-                Outcome::Forward { egress, frame }
-            }
-            Fate::Dropped(reason) => Outcome::Drop(reason),
-            Fate::Held => Outcome::Held(records.pop().expect("a record holds the frame")),
-        };
-        Verdict {
-            outcome,
-            copies: records,
-        }
+        of(self, spaces, conditions, ingress, frame)
     }
 }
