@@ -1,13 +1,11 @@
 //! Answers to pings of frontends (spec L-ICMP-01..03): the echo reply (RFC 792, RFC 4443 §4.2), or
 //! that the host cannot be reached.
 
-use std::net::IpAddr;
-
 use firmware_api::packet::header::ip;
 use firmware_api::packet::{Class, Headers, checksum};
 
 use super::ethernet::{Ethernet, is_station};
-use super::ip::{Addresses, HOP_LIMIT};
+use super::ip::{Addresses, HOP_LIMIT, is_host};
 
 /// The longest echo request that is answered, ICMP header included: bytes (L-ICMP-03).
 pub const MAX_REQUEST: usize = 64;
@@ -92,9 +90,4 @@ fn checksum_of(addresses: Addresses, message: &[u8]) -> u16 {
         Addresses::V4 { .. } => !checksum::sum(message),
         Addresses::V6 { .. } => addresses.checksum(ip::ICMPV6, message),
     }
-}
-
-fn is_host(address: IpAddr) -> bool {
-    let broadcast = address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-    !address.is_unspecified() && !address.is_multicast() && !broadcast
 }

@@ -189,3 +189,9 @@ impl Addresses {
         out.extend_from_slice(self.octets(&mut [0; 32]));
     }
 }
+
+/// Whether the address can be one host's, which may be answered.
+pub(super) fn is_host(address: IpAddr) -> bool {
+    let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !address.is_unspecified() && !address.is_multicast() && !broadcast
+}

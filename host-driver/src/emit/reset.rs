@@ -12,14 +12,12 @@
 //! which it is for an ESTABLISHED flow: then the segment also satisfies firewalls that track
 //! windows, and ends that have gone to another state.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use firmware_api::flow_state::tcp_flags::{ACK, FIN, RST, SYN};
 use firmware_api::packet::header::ip;
 use firmware_api::packet::{Class, Headers};
 
 use super::ethernet::{Ethernet, is_station};
-use super::ip::{Addresses, HOP_LIMIT};
+use super::ip::{Addresses, HOP_LIMIT, is_host};
 
 /// A reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,9 +97,4 @@ fn segment_len(frame: &[u8], headers: &Headers) -> Option<u32> {
         .filter(|flag| headers.tcp_flags & **flag != 0)
         .count();
     Some((payload + flags) as u32)
-}
-
-fn is_host(address: IpAddr) -> bool {
-    let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
-    !address.is_unspecified() && !address.is_multicast() && !broadcast
 }
