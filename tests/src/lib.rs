@@ -9,5 +9,6 @@ pub mod lab;
 pub mod oracle;
 pub mod rig;
 pub mod rows;
+pub mod samples;
 pub mod switch;
 pub mod twin;

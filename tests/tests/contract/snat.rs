@@ -1,11 +1,11 @@
 //! SNAT ports in use (SNAT, L-OUT).
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use firmware_api::PortId;
 use headgate_tests::frame::{Segment, flags};
 use headgate_tests::rig::{Rig, end, small_card};
+use headgate_tests::samples::pool;
 use hw_sim::CardConfig;
 
 use super::{OTHER_REMOTE, REMOTE, Tcp, list, one, snat, web};
@@ -123,28 +123,6 @@ fn snat_27_l_out_08_18_19_a_16_udp_keeps_a_port_for_each_source_and_runs_out_by_
         [],
         "only who was spoken to may answer"
     );
-}
-
-/// A pool of that many members with ports by its size.
-fn pool(members: u16) -> String {
-    let mut text = String::from("headgate: 1\nprofile: current\ninstances:\n");
-    let mut names = String::new();
-    for i in 1..=members {
-        let _ = writeln!(
-            text,
-            "  - {{ name: i{i}, addresses: [10.0.0.{i}], vport: {i}, mac: \"02:00:00:00:01:{i:02x}\" }}"
-        );
-        let _ = write!(names, "{{ instance: i{i} }}, ");
-    }
-    let _ = write!(
-        text,
-        "uplink: {{ mac: \"02:00:00:00:00:01\", nextHopMac: \"02:00:00:00:00:fe\" }}\n\
-         loadBalancers:\n  - name: web\n    sku: Standard\n    \
-         frontends: [ {{ name: f, address: 203.0.113.10 }} ]\n    \
-         backendPools: [ {{ name: p, members: [ {names} ] }} ]\n    loadBalancingRules:\n      \
-         - {{ name: r, protocol: Tcp, frontend: f, frontendPort: 80, backendPool: p }}\n"
-    );
-    text
 }
 
 fn big_card() -> CardConfig {
