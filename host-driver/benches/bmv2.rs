@@ -5,18 +5,15 @@
 //! `cargo bench -p host-driver --bench bmv2` needs `simple_switch` on PATH.
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
+mod stand;
+
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use firmware_api::hash::HashKey;
 use firmware_api::packet::checksum;
 use firmware_api::punt::Punt;
 use firmware_api::schema::P4Entry;
 use firmware_api::{Memory, PortId, TableId};
-use flow_compiler::source::Source;
-use host_driver::device::{Device, Shared};
-use host_driver::engine::{Engine as Driver, Options};
 use hw_sim::bmv2::{Bmv2, Bmv2Error, Start, Switch};
 use hw_sim::config::Layout;
 use hw_sim::engine::Engine;
@@ -24,21 +21,6 @@ use hw_sim::lookup::Spaces;
 use hw_sim::pipeline::{Conditions, Outlet};
 use hw_sim::ports::MemoryPorts;
 use hw_sim::{Bars, Batch, Card, CardConfig, Pipeline, SimMemory};
-
-const CONFIGURATION: &str = r#"
-headgate: 1
-profile: current
-uplink: { mac: "02:00:00:00:00:01", nextHopMac: "02:00:00:00:00:fe" }
-instances:
-  - { name: web-1, addresses: [10.0.0.4], vport: 1, mac: "02:00:00:00:00:04" }
-loadBalancers:
-  - name: web
-    sku: Standard
-    frontends: [ { name: public, address: 203.0.113.10 } ]
-    backendPools: [ { name: web, members: [ { instance: web-1 } ] } ]
-    loadBalancingRules:
-      - { name: http, protocol: Tcp, frontend: public, frontendPort: 80, backendPool: web, backendPort: 8080 }
-"#;
 
 /// Connections that are opened, and stay.
 const CONNECTIONS: u32 = 16_384;
@@ -90,22 +72,9 @@ fn switch(config: &CardConfig) -> Result<Bmv2, Bmv2Error> {
 }
 
 /// Opens the connections through card and driver; returns how long it took.
-fn open(card: &mut Card<Bmv2>, bars: &Bars) -> Duration {
-    let share = |memory: &Arc<SimMemory>| Shared(Arc::clone(memory));
-    let device = Device::open(share(&bars.bar0), share(&bars.bar2), share(&bars.rings));
+fn open(card: &mut Card<Bmv2>) -> Duration {
     let mut ports = MemoryPorts::new(2);
-    let mut driver = Driver::start(
-        device.expect("our card"),
-        &Source::new("bench.yaml", CONFIGURATION),
-        0,
-        Options::new("sim", HashKey(3, 5)),
-        || {
-            card.poll(0, &mut ports);
-            true
-        },
-    )
-    .expect("a sound configuration");
-    driver.reserve();
+    let mut driver = stand::start(card, &mut ports);
     let start = Instant::now();
     for first in (0..CONNECTIONS).step_by(64) {
         for connection in first..first + 64 {
@@ -170,7 +139,7 @@ fn main() {
     let bars = Bars::anonymous(&config).expect("memory");
     let mut card = Card::with_engine(bars, engine);
     let bars = card.bars().clone();
-    let took = open(&mut card, &bars).as_secs_f64();
+    let took = open(&mut card).as_secs_f64();
     println!(
         "connections, end to end    {:>9.0} /s   {CONNECTIONS} connections in {took:.2} s",
         f64::from(CONNECTIONS) / took

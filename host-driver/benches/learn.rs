@@ -6,33 +6,17 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod allocations;
+mod stand;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use firmware_api::hash::HashKey;
 use firmware_api::punt::Punt;
 use firmware_api::{Memory, PuntReason, register, ring};
-use flow_compiler::source::Source;
-use host_driver::device::{Device, Shared};
-use host_driver::engine::{Engine, Options};
+use host_driver::device::Shared;
+use host_driver::engine::Engine;
 use hw_sim::ports::MemoryPorts;
 use hw_sim::{Bars, Card, CardConfig, SimMemory};
-
-const CONFIGURATION: &str = r#"
-headgate: 1
-profile: current
-uplink: { mac: "02:00:00:00:00:01", nextHopMac: "02:00:00:00:00:fe" }
-instances:
-  - { name: web-1, addresses: [10.0.0.4], vport: 1, mac: "02:00:00:00:00:04" }
-loadBalancers:
-  - name: web
-    sku: Standard
-    frontends: [ { name: public, address: 203.0.113.10 } ]
-    backendPools: [ { name: web, members: [ { instance: web-1 } ] } ]
-    loadBalancingRules:
-      - { name: http, protocol: Tcp, frontend: public, frontendPort: 80, backendPool: web, backendPort: 8080 }
-"#;
 
 const INSTALLED: u32 = 1_000_000;
 const BATCH: u32 = 64;
@@ -119,21 +103,8 @@ fn main() {
     }
     let mut card = Card::new(bars, &config).expect("a card");
     let bars = card.bars().clone();
-    let share = |memory: &Arc<SimMemory>| Shared(Arc::clone(memory));
-    let device = Device::open(share(&bars.bar0), share(&bars.bar2), share(&bars.rings));
     let mut ports = MemoryPorts::new(0);
-    let mut engine = Engine::start(
-        device.expect("our card"),
-        &Source::new("bench.yaml", CONFIGURATION),
-        0,
-        Options::new("sim", HashKey(3, 5)),
-        || {
-            card.poll(0, &mut ports);
-            true
-        },
-    )
-    .expect("a sound configuration");
-    engine.reserve();
+    let mut engine = stand::start(&mut card, &mut ports);
     let mut puncher = Puncher::new(&bars);
     let mut install = |numbers: std::ops::Range<u32>| {
         let mut spent = Duration::ZERO;
