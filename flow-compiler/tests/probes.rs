@@ -210,8 +210,27 @@ fn l_prb_13_a_stopped_instance_is_not_asked() {
 #[test]
 fn l_prb_25_no_frontend_in_the_probes_address() {
     let text = with("Standard", "protocol: Tcp, port: 80", "");
-    let text = text.replace("203.0.113.10", "168.63.129.16");
-    let Err(Rejected(found)) = compile(&Source::new("case.yaml", text)) else {
+    for source in ["168.63.129.16", "'fe80::1234:5678:9abc'"] {
+        let text = text.replace("203.0.113.10", source);
+        let Err(Rejected(found)) = compile(&Source::new("case.yaml", text)) else {
+            panic!("accepted");
+        };
+        assert_eq!(found[0].code.number(), "HG0305");
+    }
+}
+
+#[test]
+fn l_prb_12_25_the_host_has_the_probes_addresses_and_no_other_link_local_one() {
+    let text = |v6: &str| {
+        let host = format!(
+            "instances:\n  - {{ name: host, addresses: [168.63.129.16, '{v6}'], vport: 9, \
+             mac: '02:00:00:00:00:09' }}"
+        );
+        let text = with("Standard", "protocol: Tcp, port: 80", "");
+        text.replace("instances:", &host)
+    };
+    compile(&Source::new("case.yaml", text("fe80::1234:5678:9abc"))).expect("accepted");
+    let Err(Rejected(found)) = compile(&Source::new("case.yaml", text("fe80::1"))) else {
         panic!("accepted");
     };
     assert_eq!(found[0].code.number(), "HG0305");

@@ -2,7 +2,7 @@
 
 use firmware_api::Family;
 
-use super::addresses::{Addresses, PROBE_SOURCE, is_private};
+use super::addresses::{Addresses, is_private, is_probe_source};
 use super::instances::Instances;
 use super::scope::Scope;
 use super::{Site, built, probes, rules};
@@ -208,10 +208,8 @@ impl<'a> Balancer<'a> {
                 report_duplicate(member.instance.as_ref(), report);
                 continue;
             }
-            if instances[instance.0]
-                .addresses
-                .contains(&PROBE_SOURCE.into())
-            {
+            let mut addresses = instances[instance.0].addresses.iter();
+            if addresses.any(|address| is_probe_source(*address)) {
                 report_host(member.instance.as_ref(), report);
                 continue;
             }

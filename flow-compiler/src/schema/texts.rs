@@ -234,8 +234,8 @@ pub(super) const SECTIONS: &[SectionText] = &[
     },
     SectionText {
         path: "loadBalancers[].probes[]",
-        meaning: "How the members of a pool are asked whether they work. Probes come from 168.63.129.16 and go to \
-             the instance's own address.",
+        meaning: "How the members of a pool are asked whether they work. Probes come from 168.63.129.16 or \
+             fe80::1234:5678:9abc (L-PRB-12) and go to the instance's own address.",
         fields: &[
             NAME,
             text(

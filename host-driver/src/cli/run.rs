@@ -37,7 +37,6 @@ pub(super) fn run(run: Run) -> Result<Exit, Failure> {
             sources: Sources {
                 v4: Some(run.probe_source_v4),
                 v6: Some(run.probe_source_v6),
-                ..Sources::default()
             },
         };
         daemon::run(&settings, &limit).map_err(failure)?;

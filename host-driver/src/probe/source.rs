@@ -2,16 +2,25 @@
 //!
 //! Backends let the service's probe address through, so probes leave from it wherever this machine
 //! has it. Where it has not, they leave from whatever address routing picks, and that is said once.
-//! Each probe tries again: an address added later is used from then on.
+//! Each probe tries again: an address added later is used from then on. A link-local source is bound
+//! to the interface that has it.
 
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
+use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use tokio::net::TcpSocket;
+
+/// How long it is remembered on which interface a link-local source is.
+const SCOPE_HOLDS: Duration = Duration::from_secs(1);
 
 /// Where probes come from, per address family; `None` leaves it to routing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +29,6 @@ pub struct Sources {
     pub v4: Option<Ipv4Addr>,
     /// The IPv6 source.
     pub v6: Option<Ipv6Addr>,
-    /// The interface index a link-local IPv6 source is on; without it such a source cannot be
-    /// bound.
-    pub v6_scope: u32,
 }
 
 impl Default for Sources {
@@ -31,7 +37,6 @@ impl Default for Sources {
         Self {
             v4: Some(Ipv4Addr::new(168, 63, 129, 16)),
             v6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc)),
-            v6_scope: 0,
         }
     }
 }
@@ -42,6 +47,8 @@ pub(super) struct Opener {
     sources: Sources,
     v4_missing: AtomicBool,
     v6_missing: AtomicBool,
+    /// Where the IPv6 source is, and since when that is known.
+    scope: Mutex<Option<(u32, Instant)>>,
 }
 
 impl Opener {
@@ -50,36 +57,55 @@ impl Opener {
             sources,
             v4_missing: AtomicBool::new(false),
             v6_missing: AtomicBool::new(false),
+            scope: Mutex::new(None),
         }
     }
 
     /// A socket to reach `to` with.
     pub(super) fn open(&self, to: IpAddr) -> io::Result<TcpSocket> {
         let (socket, source, missing) = match to {
-            IpAddr::V4(_) => (TcpSocket::new_v4()?, self.sources.v4(), &self.v4_missing),
-            IpAddr::V6(_) => (TcpSocket::new_v6()?, self.sources.v6(), &self.v6_missing),
+            IpAddr::V4(_) => (TcpSocket::new_v4()?, self.v4(), &self.v4_missing),
+            IpAddr::V6(_) => (TcpSocket::new_v6()?, self.v6(), &self.v6_missing),
         };
         if let Some(source) = source {
             bind(&socket, source, missing)?;
         }
         Ok(socket)
     }
-}
 
-impl Sources {
-    fn v4(self) -> Option<SocketAddr> {
-        self.v4.map(|address| SocketAddr::new(address.into(), 0))
+    fn v4(&self) -> Option<SocketAddr> {
+        self.sources.v4.map(|v4| SocketAddr::new(v4.into(), 0))
     }
 
-    fn v6(self) -> Option<SocketAddr> {
-        let scope = if self.v6?.is_unicast_link_local() {
-            self.v6_scope
+    fn v6(&self) -> Option<SocketAddr> {
+        let v6 = self.sources.v6?;
+        let scope = if v6.is_unicast_link_local() {
+            self.scope(v6)
         } else {
             0
         };
-        self.v6
-            .map(|address| SocketAddrV6::new(address, 0, 0, scope).into())
+        Some(SocketAddrV6::new(v6, 0, 0, scope).into())
     }
+
+    fn scope(&self, v6: Ipv6Addr) -> u32 {
+        let mut known = self.scope.lock().expect("nobody panics with it");
+        match *known {
+            Some((scope, since)) if since.elapsed() < SCOPE_HOLDS => scope,
+            _ => {
+                let scope = scope_of(v6);
+                *known = Some((scope, Instant::now()));
+                scope
+            }
+        }
+    }
+}
+
+/// The interface that has a link-local address, by its index; 0 when none has it.
+fn scope_of(address: Ipv6Addr) -> u32 {
+    let all = getifaddrs().into_iter().flatten();
+    let mut of_v6 = all.filter_map(|interface| interface.address?.as_sockaddr_in6().copied());
+    let found = of_v6.find(|found| found.ip() == address);
+    found.map_or(0, |found| found.scope_id())
 }
 
 fn bind(socket: &TcpSocket, source: SocketAddr, missing: &AtomicBool) -> io::Result<()> {
@@ -147,7 +173,6 @@ mod tests {
         let opener = Opener::new(Sources {
             v4: Some(v4),
             v6: Some(v6),
-            v6_scope: 7,
         });
         assert_eq!(
             (bound(&opener, V4), bound(&opener, V6)),

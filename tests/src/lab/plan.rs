@@ -55,7 +55,7 @@ pub fn internet(family: Family) -> [IpAddr; 2] {
 pub fn prober(family: Family) -> IpAddr {
     match family {
         Family::V4 => Ipv4Addr::new(168, 63, 129, 16).into(),
-        Family::V6 => Ipv6Addr::new(0xfd00, 0x168, 0, 0, 0, 0, 0, 0x10).into(),
+        Family::V6 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc).into(),
     }
 }
 

@@ -115,9 +115,9 @@ impl Topology {
 
     fn host(&self) -> io::Result<()> {
         self.switch.ip("addr add 168.63.129.16/32 dev host0\n\
-             addr add fd00:168::10/128 dev host0 nodad\n\
+             addr add fe80::1234:5678:9abc/64 dev host0 nodad\n\
              route add 10.0.0.0/24 dev host0 src 168.63.129.16\n\
-             route add fd00::/64 dev host0 src fd00:168::10\n")
+             route add fd00::/64 dev host0\n")
     }
 }
 

@@ -15,7 +15,7 @@ use headgate_tests::lab::{Config, Engine, Lab, Options, count, say, wait_until};
 const SOON: Duration = Duration::from_secs(5);
 
 /// PRB-02: a backend whose probe fails gets no new connections, and gets them again when it
-/// recovers. PRB-03: its established connections go on. PRB-04: where probes come from.
+/// recovers. PRB-03: its established connections go on. PRB-04, L-PRB-12: where probes come from.
 fn a_probe_that_fails_moves_new_connections_only(engine: Engine) {
     let Some(lab) = Lab::start(&Options::on(engine)) else {
         return;
