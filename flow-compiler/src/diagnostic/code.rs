@@ -249,6 +249,8 @@ codes! {
     ExpressionCycle = "HG0814", Error;
     /// A template expression whose parts do not fit together.
     ExpressionValue = "HG0815", Error;
+    /// A name is made of what only Azure knows, and made up here.
+    MadeUp = "HG0816", Warning;
 
     /// A public IP address of another SKU than the load balancer (spec 3.1).
     PublicSku = "HG0821", Error, "DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed";

@@ -9,6 +9,9 @@ use super::make::text;
 use crate::config::tree::Node;
 use crate::diagnostic::{Code, Report, Span};
 
+/// How the text begins that stands for an address which nobody said.
+pub(super) const PLACEHOLDER: &str = "ADDRESS-OF-";
+
 /// Why something has no value.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
@@ -106,7 +109,7 @@ impl<'o> Notes<'o> {
         let message = format!("the address of {what} is not in the files");
         let hint = format!("{hint}, or pass `--address {name}=ADDRESS`");
         self.add(Code::AddressUnknown, span, message, &hint);
-        text(format!("ADDRESS-OF-{name}"), span)
+        text(format!("{PLACEHOLDER}{name}"), span)
     }
 
     /// Names of addresses on the command line that nothing asked for.
@@ -139,6 +142,9 @@ impl<'o> Notes<'o> {
             let (property, name) = (property.escape_debug(), name.escape_debug());
             let message = match code {
                 Code::ResourceLeft => format!("{kind} `{name}` of type `{property}` {verb}{more}"),
+                Code::MadeUp => {
+                    format!("Azure alone knows `{property}()`: {kind} `{name}` is made up{more}")
+                }
                 _ => format!("`{property}` of {kind} `{name}` {verb}{more}"),
             };
             self.report.add(code, span, message, why);

@@ -138,8 +138,16 @@ fn template_cases() -> Vec<Case> {
     vec![
         (&["HG0804"], interface(r#""condition": false"#)),
         (&["HG0811"], template("", "[concat('a']")),
-        (&["HG0812"], template("", "[uniqueString('a')]")),
-        (&["HG0812"], interface(r#""copy": { "count": 2 }"#)),
+        (&["HG0812"], template("", "[reference('a')]")),
+        (
+            &["HG0812"],
+            interface(r#""copy": { "name": "n", "count": "[reference('a')]" }"#),
+        ),
+        (
+            &["HG0815"],
+            interface(r#""copy": { "name": "n", "count": 801 }"#),
+        ),
+        (&["HG0816"], template("", "[uniqueString('a')]")),
         (
             &["HG0812"],
             with(r#", "copy": [{ "name": "probes", "count": 2 }]"#, ""),

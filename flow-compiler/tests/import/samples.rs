@@ -68,6 +68,13 @@ fn addresses_of_the_command_line_are_enough() {
 }
 
 #[test]
+fn a_template_of_loops_conditions_and_a_nested_template() {
+    let sources = [sample(TESTS, "loops.json")];
+    let options = addresses(&[("shop", "203.0.113.5")]);
+    insta::assert_snapshot!(complete(&arm(&sources, 0, &options)));
+}
+
+#[test]
 fn a_template_with_parameters() {
     let sources = [
         sample(TESTS, "template.json"),

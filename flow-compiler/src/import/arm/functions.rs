@@ -1,29 +1,39 @@
-//! The template functions that need nothing from Azure.
+//! The template functions of text and ids, which need nothing from Azure.
 
 use std::fmt::Write as _;
 
+use super::{logic, made_up};
 use crate::config::tree::{Node, Value};
 use crate::diagnostic::{Code, Span};
 use crate::import::make::{as_text, list, plain, text};
 use crate::import::notes::Problem;
 
-/// Functions that have a value here.
-const KNOWN: [&str; 10] = [
-    "parameters",
-    "variables",
+/// Functions of text and of ids.
+const KNOWN: [&str; 11] = [
     "concat",
     "format",
     "resourceId",
     "subscriptionResourceId",
     "toLower",
     "toUpper",
+    "trim",
+    "substring",
+    "replace",
     "string",
     "int",
 ];
 
+/// Functions that [`super::template`] answers itself.
+const OF_TEMPLATES: [&str; 4] = ["parameters", "variables", "copyIndex", "if"];
+
 /// Refuses a function whose value only Azure knows.
 pub(super) fn check(name: &str) -> Result<(), Problem> {
-    if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+    let mut known = KNOWN
+        .iter()
+        .chain(&OF_TEMPLATES)
+        .chain(&logic::KNOWN)
+        .chain(&made_up::KNOWN);
+    if known.any(|known| known.eq_ignore_ascii_case(name)) {
         return Ok(());
     }
     Err(Problem {
@@ -46,7 +56,7 @@ pub(super) fn bad_arguments(name: &str) -> Problem {
     }
 }
 
-/// The value of a function other than `parameters` and `variables`.
+/// The value of a function that a template does not answer itself.
 pub(super) fn call(name: &str, arguments: &[Node], span: Span) -> Result<Node, Problem> {
     let texts = || arguments.iter().map(as_text).collect::<Option<Vec<&str>>>();
     let one = || {
@@ -67,13 +77,36 @@ pub(super) fn call(name: &str, arguments: &[Node], span: Span) -> Result<Node, P
             .map(|id| text(id, span)),
         "tolower" => one().map(|t| text(t.to_lowercase(), span)),
         "toupper" => one().map(|t| text(t.to_uppercase(), span)),
+        "trim" => one().map(|t| text(t.trim(), span)),
+        "substring" => texts()
+            .and_then(|texts| substring(&texts))
+            .map(|t| text(t, span)),
+        "replace" => texts().and_then(|texts| match texts[..] {
+            [of, from, to] if !from.is_empty() => Some(text(of.replace(from, to), span)),
+            _ => None,
+        }),
         "string" => one().map(|t| text(t, span)),
         "int" => one()
             .and_then(|t| t.parse::<i64>().ok())
             .map(|n| plain(&n, span)),
-        _ => None,
+        lower => {
+            made_up::call(lower, arguments, span).or_else(|| logic::call(lower, arguments, span))
+        }
     };
     value.ok_or_else(|| bad_arguments(name))
+}
+
+/// `substring(text, start[, length])`, in characters.
+fn substring(texts: &[&str]) -> Option<String> {
+    let (of, start, length) = match texts {
+        [of, start] => (of, start, None),
+        [of, start, length] => (of, start, Some(length)),
+        _ => return None,
+    };
+    let characters: Vec<char> = of.chars().collect();
+    let rest = characters.get(start.parse::<usize>().ok()?..)?;
+    let length = length.map_or(Some(rest.len()), |length| length.parse().ok())?;
+    Some(rest.get(..length)?.iter().collect())
 }
 
 fn concat_lists(arguments: &[Node], span: Span) -> Option<Node> {
@@ -149,5 +182,10 @@ mod tests {
         );
         assert_eq!(value("resourceId", &["A.B/lbs/probes", "x"]), None);
         assert_eq!(value("toUpper", &["a", "b"]), None);
+        assert_eq!(value("substring", &["abcd", "1", "2"]), some("bc"));
+        assert_eq!(value("substring", &["abcd", "1"]), some("bcd"));
+        assert_eq!(value("substring", &["abcd", "3", "2"]), None);
+        assert_eq!(value("replace", &["a-b-c", "-", ""]), some("abc"));
+        assert_eq!(value("replace", &["a", "", "x"]), None);
     }
 }

@@ -9,6 +9,8 @@ mod expression;
 mod frontend;
 mod functions;
 mod interface;
+mod logic;
+mod made_up;
 mod nat;
 mod object;
 mod pool;
@@ -86,7 +88,9 @@ pub(super) fn import(
     out.add("profile", text("current", first));
     out.add_list("instances", arm.instances.into_nodes(notes));
     out.add("loadBalancers", list(balancers, first));
-    Some(out.into_node())
+    let out = out.into_node();
+    made_up::tell(&out, notes);
+    Some(out)
 }
 
 /// Whether a file holds the values of a template's parameters.

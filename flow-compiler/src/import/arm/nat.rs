@@ -152,6 +152,7 @@ impl Arm<'_> {
     /// The fields that every rule of a range has.
     fn base(&self, object: &mut Object<'_>, parts: &Parts<'_>) -> Mapping {
         let mut out = Mapping::new(object.span);
+        object.leave(&["location"], "nothing depends on it here");
         object.copy(&[("protocol", "")], &mut out);
         let frontend = object.id("frontendIPConfiguration");
         out.add_some(

@@ -204,7 +204,20 @@ impl Reader<'_> {
         }
     }
 
+    /// A resource of a template, or as many as its copy loop makes of it.
     fn read_item(&mut self, node: &Node, outer: &str, names: &str, template: &Template<'_>) {
+        let Some(copy) = field(node, "copy") else {
+            return self.read_one(node, outer, names, template);
+        };
+        let turns = template.each_turn(copy, || self.read_one(node, outer, names, template));
+        if let Err(problem) = turns {
+            let message = format!("the copy loop is not expanded: {}", problem.message);
+            self.notes
+                .add(problem.code, copy.span, message, &problem.hint);
+        }
+    }
+
+    fn read_one(&mut self, node: &Node, outer: &str, names: &str, template: &Template<'_>) {
         let Some(kind) = field(node, "type").and_then(as_text) else {
             self.report_strange(node.span);
             return;
@@ -220,6 +233,9 @@ impl Reader<'_> {
         let name = field(node, "name").map(|name| template.settle(name));
         let name = name.as_ref().and_then(as_text).unwrap_or_default();
         let name = join(names, name);
+        if kind == DEPLOYMENT && self.read_deployment(node, template) {
+            return;
+        }
         let path = path_from(&kind, &name);
         self.add(kind.clone(), path, String::new(), node, |node| {
             template.settle(node)
@@ -229,15 +245,41 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a resource of a template is not deployed by it, or not once.
-    fn is_absent(&self, node: &Node, template: &Template<'_>) -> bool {
-        if let Some(copy) = field(node, "copy") {
-            let message = "a copy loop is not expanded: the resource is left out";
-            let hint = "import what `az … show -o json` says of the deployed resources";
-            self.notes
-                .add(Code::ExpressionNotStatic, copy.span, message, hint);
+    /// A template inside of a template; `false` when it is elsewhere. Its expressions have the values
+    /// of the outer template, unless it asks for its own scope.
+    fn read_deployment(&mut self, node: &Node, template: &Template<'_>) -> bool {
+        let Some(properties) = field(node, "properties") else {
+            return false;
+        };
+        let Some(Value::Map(inner)) = field(properties, "template").map(|node| &node.value) else {
+            return false;
+        };
+        let scope = field(properties, "expressionEvaluationOptions");
+        let scope = scope.and_then(|options| as_text(field(options, "scope")?));
+        if !scope.is_some_and(|scope| scope.eq_ignore_ascii_case("inner")) {
+            if let Some(resources) = find(inner, "resources") {
+                self.read_items(resources, "", "", template);
+            }
             return true;
         }
+        let given = field(properties, "parameters").map(|node| template.settle(node));
+        let mut values = HashMap::new();
+        if let Some(Value::Map(given)) = given.map(|node| node.value) {
+            for (name, node) in given {
+                if let Some(value) = field(&node, "value") {
+                    values.insert(name.value.to_ascii_lowercase(), value.clone());
+                }
+            }
+        }
+        if let Some(resources) = find(inner, "resources") {
+            let own = Template::new(inner, &values, self.notes);
+            self.read_items(resources, "", "", &own);
+        }
+        true
+    }
+
+    /// Whether a resource of a template is not deployed by it.
+    fn is_absent(&self, node: &Node, template: &Template<'_>) -> bool {
         let Some(condition) = field(node, "condition") else {
             return field(node, "existing").and_then(as_text) == Some("true");
         };
@@ -280,8 +322,12 @@ impl Reader<'_> {
         let again = |r: &&Resource| r.path == path && same_scope(&r.scope, &scope);
         if self.resources.all.iter().any(|r| again(&r)) {
             let message = format!("resource `{}` is given twice", path.escape_debug());
-            self.notes
-                .add(Code::DuplicateName, node.span, message, "import it once");
+            self.notes.add(
+                Code::DuplicateName,
+                node.span,
+                message,
+                "import it once; in a copy loop, use `copyIndex()` in its name",
+            );
             return;
         }
         let node = settle(node);
@@ -296,7 +342,7 @@ impl Reader<'_> {
     fn leave(&self, kind: &str, path: &str, span: Span) {
         let name = path.rsplit('/').next().unwrap_or_default();
         let why = match kind {
-            DEPLOYMENT => "import the nested template as a file of its own",
+            DEPLOYMENT => "import the linked template as a file of its own",
             _ => "this kind of resource is no part of a configuration",
         };
         self.notes

@@ -7,17 +7,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use super::expression::{Expression, is_expression, literal, parse};
-use super::functions;
+use super::{functions, logic};
 use crate::config::suggestion;
 use crate::config::tree::{Node, Value};
 use crate::diagnostic::{Code, Span, Spanned};
-use crate::import::make::{as_text, text};
+use crate::import::make::{self, as_text, text};
 use crate::import::notes::{Notes, Problem};
 
 /// Bytes and nodes that the expressions of a template may give together.
 const BUDGET: usize = 1 << 20;
 /// Deepest nesting of values and expressions, through variables and parameters.
 const MAX_DEPTH: usize = 200;
+/// Most turns of a copy loop: Azure's own limit.
+const MAX_TURNS: i64 = 800;
 
 /// Where a value is given.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -43,11 +45,15 @@ pub(super) struct Template<'t> {
     notes: &'t Notes<'t>,
     parameters: HashMap<String, Option<&'t Node>>,
     variables: HashMap<String, Option<&'t Node>>,
+    /// Variables that are lists made by a loop.
+    loops: HashMap<String, &'t Node>,
     given: &'t HashMap<String, Node>,
     done: RefCell<HashMap<Key, Result<Node, Problem>>>,
     active: RefCell<Vec<Key>>,
     budget: Cell<usize>,
     depth: Cell<usize>,
+    /// The copy loops under way, the innermost last: name and turn.
+    turns: RefCell<Vec<(String, i64)>>,
 }
 
 impl<'t> Template<'t> {
@@ -59,13 +65,23 @@ impl<'t> Template<'t> {
     ) -> Self {
         let default = |node| field(node, "defaultValue");
         let parameters = section(fields, "parameters").iter();
-        let variables = section(fields, "variables").iter();
+        let variables = section(fields, "variables");
+        let loops = match find(variables, "copy").map(|node| &node.value) {
+            Some(Value::List(loops)) => loops.as_slice(),
+            _ => &[],
+        };
+        let name_of = |item| field(item, "name").and_then(as_text);
         Self {
             notes,
             parameters: parameters
                 .map(|(name, node)| (name.value.to_ascii_lowercase(), default(node)))
                 .collect(),
+            loops: loops
+                .iter()
+                .filter_map(|item| Some((name_of(item)?.to_ascii_lowercase(), item)))
+                .collect(),
             variables: variables
+                .iter()
                 .map(|(name, node)| (name.value.to_ascii_lowercase(), Some(node)))
                 .collect(),
             given,
@@ -73,6 +89,7 @@ impl<'t> Template<'t> {
             active: RefCell::default(),
             budget: Cell::new(BUDGET),
             depth: Cell::new(0),
+            turns: RefCell::default(),
         }
     }
 
@@ -87,6 +104,63 @@ impl<'t> Template<'t> {
             self.notes.remember(node.span, problem);
             node.clone()
         })
+    }
+
+    /// Runs once for each turn of a copy loop.
+    ///
+    /// # Errors
+    /// When the loop has no number of turns.
+    pub(super) fn each_turn(&self, copy: &Node, mut run: impl FnMut()) -> Result<(), Problem> {
+        let name = field(copy, "name").map(|name| self.settle(name));
+        let name = name.as_ref().and_then(as_text).unwrap_or_default();
+        let count = field(copy, "count").ok_or_else(no_count)?;
+        let count = self.value(count)?;
+        let turns = logic::number(&count).filter(|count| (0..=MAX_TURNS).contains(count));
+        for turn in 0..turns.ok_or_else(no_count)? {
+            self.spend(1)?;
+            self.turns.borrow_mut().push((name.to_owned(), turn));
+            run();
+            self.turns.borrow_mut().pop();
+        }
+        Ok(())
+    }
+
+    /// The lists that the loops among the fields of an object stand for:
+    /// `"copy": [{ "name": …, "count": …, "input": … }]`.
+    fn lists(&self, copy: &Node) -> Result<Vec<(Spanned<String>, Node)>, Problem> {
+        let Value::List(loops) = &copy.value else {
+            return Err(no_count());
+        };
+        let each = |item: &Node| {
+            let name = field(item, "name").and_then(as_text);
+            let value = name.ok_or_else(no_count)?.to_owned();
+            let span = item.span;
+            Ok((Spanned { value, span }, self.list(item)?))
+        };
+        loops.iter().map(each).collect()
+    }
+
+    /// The list that one such loop stands for.
+    fn list(&self, item: &Node) -> Result<Node, Problem> {
+        let input = field(item, "input").ok_or_else(no_count)?;
+        let mut items = Vec::new();
+        self.each_turn(item, || items.push(self.settle(input)))?;
+        Ok(make::list(items, item.span))
+    }
+
+    /// The turn of a loop, `copyIndex([loop,] [offset])`: of the innermost one if none is named.
+    fn turn(&self, arguments: &[Node]) -> Option<i64> {
+        let turns = self.turns.borrow();
+        let (name, offset) = match arguments {
+            [] => (None, 0),
+            [one] => logic::number(one).map_or((as_text(one), 0), |offset| (None, offset)),
+            [name, offset] => (as_text(name), logic::number(offset)?),
+            _ => return None,
+        };
+        let is_meant =
+            |turn: &&(String, i64)| name.is_none_or(|name| turn.0.eq_ignore_ascii_case(name));
+        let (_, turn) = turns.iter().rev().find(is_meant)?;
+        turn.checked_add(offset)
     }
 
     fn value(&self, node: &Node) -> Result<Node, Problem> {
@@ -123,14 +197,29 @@ impl<'t> Template<'t> {
                 Value::Scalar { text, plain }
             }
             Value::List(items) => Value::List(items.iter().map(|i| self.settle(i)).collect()),
-            Value::Map(fields) => Value::Map(
-                fields
-                    .iter()
-                    .map(|(name, node)| (name.clone(), self.settle(node)))
-                    .collect(),
-            ),
+            Value::Map(fields) => Value::Map(self.fields(fields)),
         };
         Ok(Node { span, value })
+    }
+
+    /// The fields of an object; a loop whose turns are not known stays a field `copy`.
+    fn fields(&self, fields: &[(Spanned<String>, Node)]) -> Vec<(Spanned<String>, Node)> {
+        let mut settled = Vec::with_capacity(fields.len());
+        for (name, node) in fields {
+            if !name.value.eq_ignore_ascii_case("copy") {
+                settled.push((name.clone(), self.settle(node)));
+                continue;
+            }
+            match self.lists(node) {
+                _ if matches!(node.value, Value::Map(_)) => {} // the loop that this is a turn of
+                Ok(lists) => settled.extend(lists),
+                Err(problem) => {
+                    self.notes.remember(node.span, problem);
+                    settled.push((name.clone(), node.clone()));
+                }
+            }
+        }
+        settled
     }
 
     fn evaluate(&self, expression: &Expression, span: Span) -> Result<Node, Problem> {
@@ -143,7 +232,7 @@ impl<'t> Template<'t> {
                 self.spend(value.len())?;
                 Ok(text(value, span))
             }
-            Expression::Number(number) => Ok(crate::import::make::plain(&number, span)),
+            Expression::Number(number) => Ok(make::plain(&number, span)),
             Expression::Member(of, member) => {
                 let of = self.evaluate(of, span)?;
                 let member = self.evaluate(member, span)?;
@@ -155,13 +244,25 @@ impl<'t> Template<'t> {
 
     fn call(&self, name: &str, arguments: &[Expression], span: Span) -> Result<Node, Problem> {
         functions::check(name)?;
+        let lower = name.to_ascii_lowercase();
+        if let ("if", [condition, then, otherwise]) = (lower.as_str(), arguments) {
+            let condition = self.evaluate(condition, span)?;
+            let truth = logic::truth(&condition);
+            let truth = truth.ok_or_else(|| functions::bad_arguments(name))?;
+            return self.evaluate(if truth { then } else { otherwise }, span);
+        }
         let arguments = arguments
             .iter()
             .map(|argument| self.evaluate(argument, span));
         let arguments = arguments.collect::<Result<Vec<Node>, Problem>>()?;
-        let section = match name.to_ascii_lowercase().as_str() {
+        let section = match lower.as_str() {
             "parameters" => Section::Parameters,
             "variables" => Section::Variables,
+            "copyindex" => {
+                let turn = self.turn(&arguments);
+                let turn = turn.ok_or_else(|| functions::bad_arguments(name))?;
+                return Ok(make::plain(&turn, span));
+            }
             _ => {
                 let value = functions::call(name, &arguments, span)?;
                 self.spend(size(&value))?;
@@ -185,16 +286,21 @@ impl<'t> Template<'t> {
             return done.clone();
         }
         self.enter(&key, name)?;
+        let turns = self.turns.take(); // what has a name is the same in every turn
         let given = self
             .given
             .get(&key.1)
             .filter(|_| section == Section::Parameters);
-        let value = match given {
-            Some(node) => Ok(node.clone()), // values from outside are no expressions
-            None => self
+        let made = self.loops.get(&key.1);
+        let made = made.filter(|_| section == Section::Variables);
+        let value = match (given, made) {
+            (Some(node), _) => Ok(node.clone()), // values from outside are no expressions
+            (None, Some(item)) => self.list(item),
+            (None, None) => self
                 .definition(&key, name)
                 .and_then(|node| self.value(node)),
         };
+        self.turns.replace(turns);
         self.active.borrow_mut().pop();
         self.done.borrow_mut().insert(key, value.clone());
         value
@@ -268,6 +374,14 @@ impl<'t> Template<'t> {
         let left = self.budget.get().checked_sub(amount);
         self.budget.set(left.unwrap_or(0));
         left.map(|_| ()).ok_or_else(too_much)
+    }
+}
+
+fn no_count() -> Problem {
+    Problem {
+        code: Code::ExpressionValue,
+        message: format!("a copy loop has `name` and `count`, 0 to {MAX_TURNS}"),
+        hint: "write them as numbers or static expressions".to_owned(),
     }
 }
 
