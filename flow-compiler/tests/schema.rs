@@ -92,6 +92,9 @@ fn whole() -> Value {
         "instances": [{
             "name": "a", "addresses": ["10.0.0.4", "fd00::4"], "vport": 1, "mac": "02:00:00:00:00:04",
             "publicAddress": "203.0.113.99", "publicAddressV6": "2001:db8::99", "powerState": "Running",
+            "availabilitySet": "s",
+        }, {
+            "name": "b", "addresses": ["10.0.0.5"], "vport": 2, "mac": "02:00:00:00:00:05", "scaleSet": "s",
         }],
         "loadBalancers": [{
             "name": "web",
@@ -101,7 +104,7 @@ fn whole() -> Value {
                 { "name": "g", "address": "203.0.113.11" },
             ],
             "backendPools": [{
-                "name": "p", "drainPeriodInSeconds": 60,
+                "name": "p", "drainPeriodInSeconds": 60, "byAddress": false,
                 "members": [{ "instance": "a", "weight": 2, "adminState": "None" }],
             }],
             "probes": [{

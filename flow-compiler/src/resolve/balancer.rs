@@ -224,15 +224,30 @@ impl<'a> Balancer<'a> {
             });
         }
         let name = written.name.as_ref()?.value.clone();
+        let by_address = self.by_address(written, report);
         self.pools.push(Site {
             ir: ir::Pool {
                 name,
                 members,
                 drain_seconds: written.drain_period.map(|d| d.value).filter(|d| *d > 0),
+                by_address,
             },
             config: written,
         });
         Some(PoolIndex(self.pools.len() - 1))
+    }
+
+    /// L-BEP-02: members are named by address on Standard only.
+    fn by_address(&self, written: &config::Pool, report: &Report) -> bool {
+        let Some(flag) = written.by_address.filter(|flag| flag.value) else {
+            return false;
+        };
+        if self.sku == Sku::Basic {
+            let message = "members by address need the Standard SKU";
+            let hint = "write `sku: Standard`, or remove `byAddress`";
+            report.add(Code::ByAddressOnBasic, flag.span, message, hint);
+        }
+        true
     }
 }
 

@@ -16,6 +16,7 @@ mod nat_rules;
 mod probes;
 mod rules;
 mod scope;
+mod sets;
 mod settings;
 mod snat;
 mod uplink;
@@ -38,6 +39,7 @@ pub(crate) fn resolve(config: &Config, report: &Report) -> Option<Ir> {
     probes::check_ports(&balancers, report);
     ha_ports::check(&balancers, report);
     limits::check(config.profile, &balancers, &instances, report);
+    sets::check(&balancers, &instances, report);
     let outbound = snat::plan(&balancers, &instances.all, report);
     if report.has_errors() {
         return None;

@@ -154,6 +154,13 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "Whether it runs. One that is stopped or deallocated is not probed, and is down for rules with a probe \
                  (L-PRB-13).",
             ),
+            text(
+                "availabilitySet",
+                "The availability set that the machine was made in; not together with `scaleSet`. In pools where \
+                 some member names a set, one that names none is a standalone machine (SKU-04, SKU-06, L-BEP-05, \
+                 L-LIM-04, L-OUT-23).",
+            ),
+            text("scaleSet", "The scale set that the machine is of."),
         ],
     },
     SectionText {
@@ -211,6 +218,12 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "0",
                 "Seconds after which the TCP flows of a member that left the pool, or whose `adminState` is Down, are \
                  reset at both ends; 0 is never (L-ADM-07).",
+            ),
+            with(
+                "byAddress",
+                "false",
+                "Whether members are meant by address, not by interface (L-BEP-01, L-BEP-02). Standard only, and no \
+                 inbound NAT rule is for such a pool.",
             ),
         ],
     },

@@ -9,6 +9,7 @@ mod expression;
 mod frontend;
 mod functions;
 mod interface;
+mod machine;
 mod nat;
 mod object;
 mod pool;
@@ -25,6 +26,7 @@ use super::notes::Notes;
 use crate::config::tree::{Node, Value};
 use crate::diagnostic::{Code, Span};
 use interface::Configuration;
+use machine::Sets;
 use public::Publics;
 use resource::{LOAD_BALANCER, Reader, Resources};
 
@@ -35,6 +37,7 @@ struct Arm<'a> {
     publics: Publics,
     instances: Instances,
     configurations: Vec<Configuration>,
+    sets: Sets,
 }
 
 /// The configuration that the files describe; `parameters` are values of template parameters.
@@ -74,7 +77,9 @@ pub(super) fn import(
         resources: &resources,
         instances: Instances::default(),
         configurations: Vec::new(),
+        sets: Sets::default(),
     };
+    arm.add_machines();
     arm.add_interfaces();
     let balancers = resources
         .of(LOAD_BALANCER)
