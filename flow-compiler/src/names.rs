@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use firmware_api::PortId;
 use firmware_api::entry::backend::BackendId;
 use firmware_api::entry::instance::InstanceId;
 use firmware_api::entry::rule::RuleId;
+use firmware_api::{Family, PortId, Protocol};
 
 use crate::ir::{InstanceIndex, LoadBalancerIndex};
 
@@ -23,6 +23,8 @@ pub struct Names {
     pub vports: BTreeMap<PortId, InstanceName>,
     /// Frontend addresses: `web/public-v4`.
     pub frontends: BTreeMap<IpAddr, String>,
+    /// Who leaves by the platform's address, by vport.
+    pub by_default: BTreeMap<(PortId, Family, Protocol), IpAddr>,
 }
 
 /// Which rule a number stands for.

@@ -88,6 +88,7 @@ fn whole() -> Value {
         "uplink": {
             "mac": "02:00:00:00:00:01", "address": "203.0.113.2/24", "addressV6": "2001:db8::2/64",
             "nextHop": "203.0.113.1", "nextHopV6": "fe80::1", "nextHopMac": "02:00:00:00:00:fe", "vlan": 7,
+            "defaultOutboundAddress": "203.0.113.250", "defaultOutboundAddressV6": "2001:db8::fa",
         },
         "instances": [{
             "name": "a", "addresses": ["10.0.0.4", "fd00::4"], "vport": 1, "mac": "02:00:00:00:00:04",

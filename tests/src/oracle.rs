@@ -145,12 +145,42 @@ fn way_out(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
         family,
         packet.protocol,
     );
-    match (way, packet.protocol) {
-        (Outbound::Snat(_), Protocol::Udp) => Fate::Held(PuntReason::SnatMiss),
-        (Outbound::Snat(_), Protocol::Tcp) if packet.opens => Fate::Held(PuntReason::SnatMiss),
-        (Outbound::Snat(_), Protocol::Tcp) => Fate::Held(PuntReason::Midflow),
+    let default = ir.uplink.link(family).default_outbound;
+    let by_rules = match way {
+        Outbound::Snat(allotments) => allotments
+            .iter()
+            .flat_map(|allotment| &allotment.quotas)
+            .any(|quota| Some(quota.address) != default),
+        Outbound::OneToOne { .. } | Outbound::None => false,
+    };
+    let by_default = default.is_some() && !is_behind_standard(ir, instance);
+    match packet.protocol {
+        Protocol::Tcp | Protocol::Udp if !(by_rules || by_default) => {
+            nobody(packet, DropReason::NoOutbound)
+        }
+        Protocol::Tcp if !packet.opens => Fate::Held(PuntReason::Midflow),
+        Protocol::Tcp | Protocol::Udp => Fate::Held(PuntReason::SnatMiss),
         _ => nobody(packet, DropReason::NoOutbound),
     }
+}
+
+/// Whether a rule of a Standard load balancer is for the instance by its interface; then the
+/// platform's address is not (L-OUT-03). Sets are not generated here.
+fn is_behind_standard(ir: &Ir, instance: &Instance) -> bool {
+    let is = |index: flow_compiler::ir::InstanceIndex| ir.instance(index) == instance;
+    let standard = ir.load_balancers.iter().filter(|b| b.sku == Sku::Standard);
+    standard.into_iter().any(|balancer| {
+        let in_pool = |pool: flow_compiler::ir::PoolIndex| {
+            let pool = &balancer.pools[pool.0];
+            !pool.by_address && pool.members.iter().any(|m| is(m.instance))
+        };
+        balancer.rules.iter().any(|rule| in_pool(rule.pool))
+            || balancer
+                .outbound_rules
+                .iter()
+                .any(|rule| in_pool(rule.pool))
+            || balancer.nat_rules.iter().any(|rule| is(rule.target))
+    })
 }
 
 /// Out to a public destination with a new source; when the destination is this card's own public

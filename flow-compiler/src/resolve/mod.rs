@@ -40,7 +40,7 @@ pub(crate) fn resolve(config: &Config, report: &Report) -> Option<Ir> {
     ha_ports::check(&balancers, report);
     limits::check(config.profile, &balancers, &instances, report);
     sets::check(&balancers, &instances, report);
-    let outbound = snat::plan(&balancers, &instances.all, report);
+    let outbound = snat::plan(&balancers, &instances, config.uplink.as_ref(), report);
     if report.has_errors() {
         return None;
     }

@@ -126,6 +126,15 @@ pub(super) const SECTIONS: &[SectionText] = &[
                  neighbour discovery.",
             ),
             with("vlan", "0", "The 802.1Q VLAN of the uplink; 0 is untagged."),
+            text(
+                "defaultOutboundAddress",
+                "Default outbound access: the platform's public IPv4 address, by whose SNAT ports instances leave that \
+                 have no other way out (OUT-06, L-OUT-01). Without it they have none. Not for instances behind a \
+                 Standard load balancer, nor for the rest of their set (L-OUT-03, SKU-09); members of a pool with \
+                 `byAddress` keep it (L-OUT-24). All who leave by it share its ports by the default table \
+                 (SNAT-11..16). It is no frontend: nothing new comes in by it.",
+            ),
+            text("defaultOutboundAddressV6", "The same for IPv6."),
         ],
     },
     SectionText {
@@ -223,7 +232,7 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "byAddress",
                 "false",
                 "Whether members are meant by address, not by interface (L-BEP-01, L-BEP-02). Standard only, and no \
-                 inbound NAT rule is for such a pool.",
+                 inbound NAT rule is for such a pool. Its members leave as behind a Basic load balancer (L-OUT-24).",
             ),
         ],
     },
