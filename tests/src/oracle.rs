@@ -256,12 +256,13 @@ fn serves_floating(ir: &Ir, instance: &Instance) -> bool {
     })
 }
 
-/// Whether it pings a frontend that answers: a public Standard one that has a rule, if the profile
+/// Whether it pings a frontend that answers: a public Standard one that has an open rule, if the profile
 /// says so.
 fn is_answered(ir: &Ir, packet: &Packet) -> bool {
     let answers = |balancer: &LoadBalancer| {
-        let pinged =
-            |rule: &LoadBalancingRule| balancer.frontend(rule.frontend) == packet.destination;
+        let pinged = |rule: &LoadBalancingRule| {
+            rule.is_open && balancer.frontend(rule.frontend) == packet.destination
+        };
         balancer.sku == Sku::Standard && !balancer.internal && balancer.rules.iter().any(pinged)
     };
     packet.protocol == Protocol::Icmp
@@ -273,7 +274,7 @@ fn has_protocol(transport: Transport, packet: &Packet) -> bool {
     transport.protocols().contains(&packet.protocol)
 }
 
-/// The rule that listens at the packet's destination; one for the port before one for all ports.
+/// The open rule that listens at the packet's destination; one for the port before one for all ports.
 fn listener<'a>(ir: &'a Ir, packet: &Packet, internal: bool) -> Option<Listener<'a>> {
     let at = |balancer: &LoadBalancer, index: FrontendIndex, transport, port| {
         balancer.internal == internal
@@ -282,12 +283,16 @@ fn listener<'a>(ir: &'a Ir, packet: &Packet, internal: bool) -> Option<Listener<
             && port == packet.destination_port
     };
     for balancer in &ir.load_balancers {
-        for rule in balancer.rules.iter().filter(|r| !r.is_ha_ports()) {
+        for rule in balancer
+            .rules
+            .iter()
+            .filter(|r| r.is_open && !r.is_ha_ports())
+        {
             if at(balancer, rule.frontend, rule.transport, rule.frontend_port) {
                 return Some(Listener::Balance(balancer, rule));
             }
         }
-        for rule in &balancer.nat_rules {
+        for rule in balancer.nat_rules.iter().filter(|r| r.is_open) {
             if at(balancer, rule.frontend, rule.transport, rule.frontend_port) {
                 return Some(Listener::PortForward(rule));
             }

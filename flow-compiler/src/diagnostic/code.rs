@@ -202,6 +202,10 @@ codes! {
     ResetOnHaPorts = "HG0522", Warning;
     /// An inbound NAT rule for a pool whose members are named by address (L-BEP-02).
     NatForAddresses = "HG0523", Error;
+    /// A rule that is closed because nothing was said (SKU-08).
+    RuleClosed = "HG0524", Warning;
+    /// A rule that says it is closed where rules are open (SKU-08).
+    AllowInboundIgnored = "HG0525", Warning;
 
     /// An HTTP probe on a port that HTTP probes cannot use (L-PRB-18).
     ProbePortBlocked = "HG0601", Error;

@@ -300,6 +300,41 @@ fn out_06_default_outbound_access_is_called_so() {
 }
 
 #[test]
+fn sku_08_a_closed_rule_says_what_to_write() {
+    let secure = CONFIGURATION
+        .replace("headgate: 1", "headgate: 1\nsecureByDefault: true")
+        .replace("name: dns,", "name: dns, allowInbound: true,");
+    for (packet, rule) in [
+        ("tcp 198.51.100.7:1 > 203.0.113.10:80", "web/http"),
+        ("tcp [2001:db8:1::7]:1 > [2001:db8::10]:80", "web/v6"),
+        ("tcp 198.51.100.7:1 > 203.0.113.10:50001", "web/ssh"),
+    ] {
+        let found = explained(&secure, packet, "uplink");
+        assert_eq!(found.verdict, Verdict::Drop(DropReason::NoFrontend));
+        let text = told(&secure, packet, "uplink");
+        assert!(text.contains(&format!("rule {rule} at ")), "{text}");
+        assert!(text.contains("write `allowInbound: true`"), "{text}");
+        let open = explained(CONFIGURATION, packet, "uplink").verdict;
+        assert!(matches!(open, Verdict::Forward { .. }), "{open:?}");
+    }
+    for open in [
+        ("udp 198.51.100.7:1 > 203.0.113.10:53", "uplink"),
+        ("tcp 10.0.0.4:1 > 10.9.0.1:80", "a"),
+    ] {
+        let verdict = explained(&secure, open.0, open.1).verdict;
+        assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}");
+    }
+    let nobody = told(&secure, "tcp 198.51.100.7:1 > 203.0.113.10:81", "uplink");
+    assert!(!nobody.contains("allowInbound"), "{nobody}");
+    let out = explained(&secure, "tcp 10.0.0.4:40000 > 198.51.100.7:443", "a").verdict;
+    assert_eq!(
+        out,
+        Verdict::Punt(PuntReason::SnatMiss),
+        "SNAT is as always"
+    );
+}
+
+#[test]
 fn prot_01_prot_02_other_protocols_are_dropped() {
     let dropped = Verdict::Drop(DropReason::UnsupportedProtocol);
     assert_eq!(

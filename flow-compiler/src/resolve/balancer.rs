@@ -9,8 +9,7 @@ use super::{Site, built, probes, rules};
 use crate::config::{self, Config};
 use crate::diagnostic::{Code, Report, Span, Spanned};
 use crate::ir::{
-    self, FrontendIndex, InstanceIndex, LoadBalancer, PoolIndex, ProbeIndex, Profile, Sku,
-    family_of,
+    self, FrontendIndex, InstanceIndex, LoadBalancer, PoolIndex, ProbeIndex, Sku, family_of,
 };
 
 /// A load balancer with the places that its parts come from.
@@ -47,7 +46,7 @@ pub(super) fn resolve<'a>(
     balancers
         .map(|(index, written)| {
             names.declare(&written.name, Some(index));
-            Balancer::build(written, config.profile, instances, addresses, report)
+            Balancer::build(written, config, instances, addresses, report)
         })
         .collect()
 }
@@ -55,7 +54,7 @@ pub(super) fn resolve<'a>(
 impl<'a> Balancer<'a> {
     fn build(
         config: &'a config::LoadBalancer,
-        profile: Profile,
+        file: &Config,
         instances: &Instances<'a>,
         addresses: &mut Addresses<'_>,
         report: &'a Report,
@@ -70,7 +69,7 @@ impl<'a> Balancer<'a> {
         balancer.add_frontends(&mut scopes, addresses, report);
         balancer.add_pools(&mut scopes, &instances.all, report);
         probes::add(&mut balancer, &mut scopes, report);
-        rules::add(&mut balancer, &scopes, profile, &instances.all, report);
+        rules::add(&mut balancer, &scopes, file, &instances.all, report);
         balancer
     }
 

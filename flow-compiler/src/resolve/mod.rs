@@ -9,6 +9,7 @@ mod balancer;
 mod frontend_ports;
 mod ha_ports;
 mod idle;
+mod inbound;
 mod instance_ports;
 mod instances;
 mod limits;

@@ -45,9 +45,10 @@ impl Context<'_, '_> {
             }
             None => Vec::new(),
         };
+        let is_open = self.is_open(balancer, &written.name, written.allow_inbound, written.span);
         let rules: Vec<NatRule> = targets
             .into_iter()
-            .filter_map(|target| self.nat_rule(balancer, written, frontend, target))
+            .filter_map(|target| self.nat_rule(balancer, written, frontend, target, is_open))
             .collect();
         self.check_reset(balancer, written.tcp_reset, written.protocol);
         self.check_udp_idle(written.idle_minutes, written.protocol);
@@ -79,6 +80,7 @@ impl Context<'_, '_> {
         written: &config::NatRule,
         frontend: FrontendIndex,
         target: Target,
+        is_open: bool,
     ) -> Option<NatRule> {
         Some(NatRule {
             name: written.name.as_ref()?.value.clone(),
@@ -91,6 +93,7 @@ impl Context<'_, '_> {
             idle_seconds: self.idle(balancer, written.idle_minutes, Kind::InboundNat),
             tcp_reset: is_set(written.tcp_reset),
             floating_ip: is_set(written.floating_ip),
+            is_open,
         })
     }
 

@@ -64,6 +64,11 @@ const RESET: FieldText = with(
     "false",
     "Whether both ends of a TCP flow that idled out are told by a reset (RST-02). Standard only.",
 );
+const ALLOW_INBOUND: FieldText = text(
+    "allowInbound",
+    "Whether new flows may come in by the rule. It has an effect with `secureByDefault` alone, and there on public \
+     Standard load balancers: what says nothing is closed (SKU-08).",
+);
 const FLOATING: FieldText = with(
     "enableFloatingIP",
     "false",
@@ -85,6 +90,13 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "Which generation of Azure's documents holds where they differ: `seed` the older, `current` \
                  the newest. `current` allows longer idle timeouts and larger pools and answers pings \
                  (A-01, A-13, A-24).",
+            ),
+            with(
+                "secureByDefault",
+                "false",
+                "Whether public Standard load balancers are closed (SKU-08): new flows come in by the rules that say \
+                 `allowInbound: true`, and by no others. SNAT, probes, internal and Basic load balancers are as \
+                 always, and so are flows that exist.",
             ),
             text(
                 "uplink",
@@ -333,6 +345,7 @@ pub(super) const SECTIONS: &[SectionText] = &[
             ),
             RESET,
             FLOATING,
+            ALLOW_INBOUND,
             with(
                 "disableOutboundSnat",
                 "false",
@@ -379,6 +392,7 @@ pub(super) const SECTIONS: &[SectionText] = &[
             ),
             RESET,
             FLOATING,
+            ALLOW_INBOUND,
         ],
     },
     SectionText {

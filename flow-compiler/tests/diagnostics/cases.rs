@@ -57,6 +57,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(rule_cases());
     cases.extend(outbound_cases());
     cases.extend(set_cases());
+    cases.extend(closed_cases());
     cases.push((&["HG0407"], large_basic_pool()));
     cases.push((&["HG0408", "HG0706"], large_pool()));
     cases.push((&["HG0410"], many_rules()));
@@ -216,6 +217,28 @@ fn balancer_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
             "{BASE}loadBalancers:\n  - {{ name: x, sku: Basic, {behind} }}\n  - {{ name: y, sku: Standard, {behind} }}\n"
         ),
     );
+}
+
+/// Rules of a file that is secure by default, and of one that is not.
+fn closed_cases() -> Vec<Case> {
+    let secure = |text: String| text.replace("headgate: 1", "headgate: 1\nsecureByDefault: true");
+    let nat = "    inboundNatRules:\n      - { name: n, protocol: Tcp, frontend: v4, backendPool: web, frontendPortRangeStart: 500, frontendPortRangeEnd: 600, backendPort: 22 }\n";
+    let open = format!("{HTTP}, allowInbound: true");
+    let closed = format!("{HTTP}, allowInbound: false");
+    vec![
+        (&["HG0524", "HG0524"], secure(rules(&[HTTP]) + nat)),
+        (
+            &[],
+            secure(rules(&[
+                &open,
+                UDP.replace("web", "web, allowInbound: false").as_str(),
+            ])),
+        ),
+        (&["HG0525"], rules(&[&closed])),
+        (&["HG0525"], secure(internal("Standard", &[&closed]))),
+        (&[], rules(&[&open])),
+        (&[], secure(internal("Standard", &[HTTP]))),
+    ]
 }
 
 /// Two instances of these sets behind load balancers with these pools.

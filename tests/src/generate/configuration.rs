@@ -39,6 +39,7 @@ struct InstanceRecipe {
 struct Ground {
     instances: Vec<InstanceRecipe>,
     default_outbound: bool,
+    secure_by_default: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -59,9 +60,11 @@ pub fn configuration() -> impl Strategy<Value = Configuration> {
 }
 
 fn ground() -> impl Strategy<Value = Ground> {
-    (vec(instance(), 3..=5), any::<bool>()).prop_map(|(instances, default_outbound)| Ground {
+    let switches = (any::<bool>(), prop::bool::weighted(0.3));
+    (vec(instance(), 3..=5), switches).prop_map(|(instances, switches)| Ground {
         instances,
-        default_outbound,
+        default_outbound: switches.0,
+        secure_by_default: switches.1,
     })
 }
 
@@ -113,11 +116,12 @@ fn rule() -> impl Strategy<Value = String> {
         any::<bool>(),
         prop::bool::weighted(0.7),
         prop::bool::weighted(0.15),
+        prop::bool::weighted(0.6),
     );
     let place = (0..2, 0..2);
     (protocol(), place, port(), port(), distribution, flags).prop_map(
         |(protocol, (frontend, pool), from, to, distribution, flags)| {
-            let (floating, same_port, no_snat, every_port) = flags;
+            let (floating, same_port, no_snat, every_port, allow) = flags;
             let to = if same_port { from } else { to };
             let (protocol, from, to) = if every_port {
                 ("All", 0, 0)
@@ -127,7 +131,8 @@ fn rule() -> impl Strategy<Value = String> {
             format!(
                 "protocol: {protocol}, frontend: f{frontend}, frontendPort: {from}, \
                  backendPool: p{pool}, backendPort: {to}, loadDistribution: {distribution}, \
-                 enableFloatingIP: {floating}, disableOutboundSnat: {no_snat}"
+                 enableFloatingIP: {floating}, disableOutboundSnat: {no_snat}, \
+                 allowInbound: {allow}"
             )
         },
     )
@@ -135,12 +140,13 @@ fn rule() -> impl Strategy<Value = String> {
 
 fn nat_rule() -> impl Strategy<Value = String> {
     let protocol = select(&["Tcp", "Udp", "All"][..]);
-    let floating = prop::bool::weighted(0.3);
-    (protocol, 0..2, port(), port(), 0..5, floating).prop_map(
-        |(protocol, frontend, from, to, target, floating)| {
+    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.6));
+    (protocol, 0..2, port(), port(), 0..5, flags).prop_map(
+        |(protocol, frontend, from, to, target, (floating, allow))| {
             format!(
                 "protocol: {protocol}, frontend: f{frontend}, frontendPort: {from}, \
-                 target: i{target}, backendPort: {to}, enableFloatingIP: {floating}"
+                 target: i{target}, backendPort: {to}, enableFloatingIP: {floating}, \
+                 allowInbound: {allow}"
             )
         },
     )
@@ -209,14 +215,14 @@ fn compile(ground: &Ground, balancers: &[BalancerRecipe]) -> Option<Configuratio
 }
 
 fn write(ground: &Ground, balancers: &[BalancerRecipe]) -> String {
-    let instances = &ground.instances;
+    let (instances, secure) = (&ground.instances, ground.secure_by_default);
     let platform = if ground.default_outbound {
         ", defaultOutboundAddress: 203.0.113.250, defaultOutboundAddressV6: \"2001:db8::fa\""
     } else {
         ""
     };
     let mut text = format!(
-        "headgate: 1\nprofile: current\n\
+        "headgate: 1\nprofile: current\nsecureByDefault: {secure}\n\
          uplink: {{ mac: \"02:00:00:00:00:01\", nextHopMac: \"02:00:00:00:00:fe\"{platform} }}\ninstances:\n",
     );
     for (i, instance) in instances.iter().enumerate() {
