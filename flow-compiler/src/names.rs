@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use firmware_api::PortId;
 use firmware_api::entry::backend::BackendId;
 use firmware_api::entry::instance::InstanceId;
 use firmware_api::entry::rule::RuleId;
+use firmware_api::{Family, PortId, Protocol};
 
-use crate::ir::{InstanceIndex, LoadBalancerIndex};
+use crate::ir::{InstanceIndex, Ir, LoadBalancerIndex};
 
 /// The meaning of every number that one lowering gave out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub struct Names {
     pub vports: BTreeMap<PortId, InstanceName>,
     /// Frontend addresses: `web/public-v4`.
     pub frontends: BTreeMap<IpAddr, String>,
+    /// Rules that take nothing new, by where they would: `web/http` (SKU-08).
+    pub closed: BTreeMap<(IpAddr, Protocol, u16), String>,
+    /// Who leaves by the platform's address, by vport.
+    pub by_default: BTreeMap<(PortId, Family, Protocol), IpAddr>,
 }
 
 /// Which rule a number stands for.
@@ -41,6 +45,20 @@ pub enum RuleRef {
     LoadBalancing(LoadBalancerIndex, usize),
     /// An inbound NAT rule: its load balancer, and its position there.
     InboundNat(LoadBalancerIndex, usize),
+}
+
+impl RuleRef {
+    /// Whether new flows come in by the rule (SKU-08).
+    pub fn is_open(self, ir: &Ir) -> bool {
+        match self {
+            Self::LoadBalancing(balancer, rule) => {
+                ir.load_balancers[balancer.0].rules[rule].is_open
+            }
+            Self::InboundNat(balancer, rule) => {
+                ir.load_balancers[balancer.0].nat_rules[rule].is_open
+            }
+        }
+    }
 }
 
 /// Which instance a number stands for.

@@ -345,7 +345,7 @@ fn ports(ir: &Ir, instance: usize, protocol: Protocol) -> Vec<(String, u16)> {
 const SNAT: &str =
     "name: http, protocol: Tcp, frontend: f, frontendPort: 80, backendPool: p, backendPort: 8080";
 
-/// OUT-06: the platform's address for who has nothing else is not built, so there is no way out.
+/// OUT-06: the platform gives no address for who has nothing else unless the file names one.
 #[test]
 fn out_05_06_13_l_out_03_who_has_no_way_out() {
     let pool_only =

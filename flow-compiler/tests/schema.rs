@@ -84,14 +84,18 @@ fn the_schema_refuses_what_is_wrong_with_one_field_and_nothing_else() {
 fn whole() -> Value {
     json!({
         "headgate": 1,
-        "profile": "current",
+        "profile": "current", "secureByDefault": true,
         "uplink": {
             "mac": "02:00:00:00:00:01", "address": "203.0.113.2/24", "addressV6": "2001:db8::2/64",
             "nextHop": "203.0.113.1", "nextHopV6": "fe80::1", "nextHopMac": "02:00:00:00:00:fe", "vlan": 7,
+            "defaultOutboundAddress": "203.0.113.250", "defaultOutboundAddressV6": "2001:db8::fa",
         },
         "instances": [{
             "name": "a", "addresses": ["10.0.0.4", "fd00::4"], "vport": 1, "mac": "02:00:00:00:00:04",
             "publicAddress": "203.0.113.99", "publicAddressV6": "2001:db8::99", "powerState": "Running",
+            "availabilitySet": "s",
+        }, {
+            "name": "b", "addresses": ["10.0.0.5"], "vport": 2, "mac": "02:00:00:00:00:05", "scaleSet": "s",
         }],
         "loadBalancers": [{
             "name": "web",
@@ -101,7 +105,7 @@ fn whole() -> Value {
                 { "name": "g", "address": "203.0.113.11" },
             ],
             "backendPools": [{
-                "name": "p", "drainPeriodInSeconds": 60,
+                "name": "p", "drainPeriodInSeconds": 60, "byAddress": false,
                 "members": [{ "instance": "a", "weight": 2, "adminState": "None" }],
             }],
             "probes": [{
@@ -113,13 +117,13 @@ fn whole() -> Value {
                 "name": "r", "protocol": "Tcp", "frontend": "f", "frontendPort": 80, "backendPool": "p",
                 "backendPort": 8080, "probe": "t", "loadDistribution": "SourceIP", "idleTimeoutInMinutes": 5,
                 "enableTcpReset": true, "enableFloatingIP": false, "disableOutboundSnat": false,
-                "enableConnectionTracking": false,
+                "enableConnectionTracking": false, "allowInbound": true,
             }],
             "inboundNatRules": [
                 {
                     "name": "n", "protocol": "Tcp", "frontend": "f", "target": "a", "frontendPort": 81,
                     "backendPort": 22, "idleTimeoutInMinutes": 5, "enableTcpReset": true,
-                    "enableFloatingIP": false,
+                    "enableFloatingIP": false, "allowInbound": false,
                 },
                 {
                     "name": "m", "protocol": "Tcp", "frontend": "f", "backendPool": "p",

@@ -145,12 +145,42 @@ fn way_out(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
         family,
         packet.protocol,
     );
-    match (way, packet.protocol) {
-        (Outbound::Snat(_), Protocol::Udp) => Fate::Held(PuntReason::SnatMiss),
-        (Outbound::Snat(_), Protocol::Tcp) if packet.opens => Fate::Held(PuntReason::SnatMiss),
-        (Outbound::Snat(_), Protocol::Tcp) => Fate::Held(PuntReason::Midflow),
+    let default = ir.uplink.link(family).default_outbound;
+    let by_rules = match way {
+        Outbound::Snat(allotments) => allotments
+            .iter()
+            .flat_map(|allotment| &allotment.quotas)
+            .any(|quota| Some(quota.address) != default),
+        Outbound::OneToOne { .. } | Outbound::None => false,
+    };
+    let by_default = default.is_some() && !is_behind_standard(ir, instance);
+    match packet.protocol {
+        Protocol::Tcp | Protocol::Udp if !(by_rules || by_default) => {
+            nobody(packet, DropReason::NoOutbound)
+        }
+        Protocol::Tcp if !packet.opens => Fate::Held(PuntReason::Midflow),
+        Protocol::Tcp | Protocol::Udp => Fate::Held(PuntReason::SnatMiss),
         _ => nobody(packet, DropReason::NoOutbound),
     }
+}
+
+/// Whether a rule of a Standard load balancer is for the instance by its interface; then the
+/// platform's address is not (L-OUT-03). Sets are not generated here.
+fn is_behind_standard(ir: &Ir, instance: &Instance) -> bool {
+    let is = |index: flow_compiler::ir::InstanceIndex| ir.instance(index) == instance;
+    let standard = ir.load_balancers.iter().filter(|b| b.sku == Sku::Standard);
+    standard.into_iter().any(|balancer| {
+        let in_pool = |pool: flow_compiler::ir::PoolIndex| {
+            let pool = &balancer.pools[pool.0];
+            !pool.by_address && pool.members.iter().any(|m| is(m.instance))
+        };
+        balancer.rules.iter().any(|rule| in_pool(rule.pool))
+            || balancer
+                .outbound_rules
+                .iter()
+                .any(|rule| in_pool(rule.pool))
+            || balancer.nat_rules.iter().any(|rule| is(rule.target))
+    })
 }
 
 /// Out to a public destination with a new source; when the destination is this card's own public
@@ -226,12 +256,13 @@ fn serves_floating(ir: &Ir, instance: &Instance) -> bool {
     })
 }
 
-/// Whether it pings a frontend that answers: a public Standard one that has a rule, if the profile
+/// Whether it pings a frontend that answers: a public Standard one that has an open rule, if the profile
 /// says so.
 fn is_answered(ir: &Ir, packet: &Packet) -> bool {
     let answers = |balancer: &LoadBalancer| {
-        let pinged =
-            |rule: &LoadBalancingRule| balancer.frontend(rule.frontend) == packet.destination;
+        let pinged = |rule: &LoadBalancingRule| {
+            rule.is_open && balancer.frontend(rule.frontend) == packet.destination
+        };
         balancer.sku == Sku::Standard && !balancer.internal && balancer.rules.iter().any(pinged)
     };
     packet.protocol == Protocol::Icmp
@@ -243,7 +274,7 @@ fn has_protocol(transport: Transport, packet: &Packet) -> bool {
     transport.protocols().contains(&packet.protocol)
 }
 
-/// The rule that listens at the packet's destination; one for the port before one for all ports.
+/// The open rule that listens at the packet's destination; one for the port before one for all ports.
 fn listener<'a>(ir: &'a Ir, packet: &Packet, internal: bool) -> Option<Listener<'a>> {
     let at = |balancer: &LoadBalancer, index: FrontendIndex, transport, port| {
         balancer.internal == internal
@@ -252,12 +283,16 @@ fn listener<'a>(ir: &'a Ir, packet: &Packet, internal: bool) -> Option<Listener<
             && port == packet.destination_port
     };
     for balancer in &ir.load_balancers {
-        for rule in balancer.rules.iter().filter(|r| !r.is_ha_ports()) {
+        for rule in balancer
+            .rules
+            .iter()
+            .filter(|r| r.is_open && !r.is_ha_ports())
+        {
             if at(balancer, rule.frontend, rule.transport, rule.frontend_port) {
                 return Some(Listener::Balance(balancer, rule));
             }
         }
-        for rule in &balancer.nat_rules {
+        for rule in balancer.nat_rules.iter().filter(|r| r.is_open) {
             if at(balancer, rule.frontend, rule.transport, rule.frontend_port) {
                 return Some(Listener::PortForward(rule));
             }

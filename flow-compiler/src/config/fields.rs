@@ -160,6 +160,12 @@ impl<'a> Fields<'a> {
         scalar::name(name, self.report)
     }
 
+    /// A name of something that is written nowhere else.
+    pub(super) fn label(&mut self, field: &'static str) -> Name {
+        let name = self.take(field, || Kind::Name)?;
+        scalar::name(name, self.report)
+    }
+
     /// A reference to a name.
     pub(super) fn reference(&mut self, field: &'static str) -> Name {
         let node = self.take(field, || Kind::Reference)?;

@@ -23,6 +23,8 @@ pub(crate) struct Instance {
     pub(crate) public_address: Address,
     pub(crate) public_address_v6: Address,
     pub(crate) power_state: Option<Spanned<PowerState>>,
+    pub(crate) availability_set: Name,
+    pub(crate) scale_set: Name,
 }
 
 const POWER_STATES: [(&str, PowerState); 3] = [
@@ -50,6 +52,8 @@ impl Section for Instance {
             public_address: fields.address_of("publicAddress", Family::V4),
             public_address_v6: fields.address_of("publicAddressV6", Family::V6),
             power_state: fields.choice("powerState", &POWER_STATES),
+            availability_set: fields.label("availabilitySet"),
+            scale_set: fields.label("scaleSet"),
         }
     }
 }

@@ -34,6 +34,7 @@ pub(crate) struct Pool {
     pub(crate) name: Name,
     pub(crate) members: Vec<Member>,
     pub(crate) drain_period: Option<Spanned<u32>>,
+    pub(crate) by_address: Option<Spanned<bool>>,
 }
 
 /// A member of a pool.
@@ -91,6 +92,7 @@ impl Section for Pool {
             name: fields.name(),
             members: fields.items("members"),
             drain_period: fields.number("drainPeriodInSeconds", 0..=i64::from(i32::MAX)),
+            by_address: fields.flag("byAddress"),
         }
     }
 }

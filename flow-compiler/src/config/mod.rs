@@ -40,6 +40,7 @@ pub(crate) type Address = Option<Spanned<IpAddr>>;
 #[derive(Debug, Default)]
 pub(crate) struct Config {
     pub(crate) profile: Profile,
+    pub(crate) secure_by_default: bool,
     pub(crate) uplink: Option<Uplink>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) load_balancers: Vec<LoadBalancer>,
@@ -73,6 +74,9 @@ impl Section for Config {
             profile: fields
                 .choice("profile", &PROFILES)
                 .map_or_else(Profile::default, |p| p.value),
+            secure_by_default: fields
+                .flag("secureByDefault")
+                .is_some_and(|flag| flag.value),
             uplink: fields.section("uplink"),
             instances: fields.items("instances"),
             load_balancers: fields.items("loadBalancers"),

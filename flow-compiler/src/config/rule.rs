@@ -27,6 +27,7 @@ pub(crate) struct LoadBalancingRule {
     pub(crate) floating_ip: Option<Spanned<bool>>,
     pub(crate) disable_outbound_snat: Option<Spanned<bool>>,
     pub(crate) connection_tracking: Option<Spanned<bool>>,
+    pub(crate) allow_inbound: Option<Spanned<bool>>,
 }
 
 /// An inbound NAT rule as it was written.
@@ -41,6 +42,7 @@ pub(crate) struct NatRule {
     pub(crate) idle_minutes: Option<Spanned<u32>>,
     pub(crate) tcp_reset: Option<Spanned<bool>>,
     pub(crate) floating_ip: Option<Spanned<bool>>,
+    pub(crate) allow_inbound: Option<Spanned<bool>>,
 }
 
 /// Where an inbound NAT rule listens and leads (L-NAT-01).
@@ -119,6 +121,7 @@ impl Section for LoadBalancingRule {
             floating_ip: fields.flag("enableFloatingIP"),
             disable_outbound_snat: fields.flag("disableOutboundSnat"),
             connection_tracking: fields.flag("enableConnectionTracking"),
+            allow_inbound: fields.flag("allowInbound"),
         }
     }
 }
@@ -138,6 +141,7 @@ impl Section for NatRule {
             idle_minutes: minutes(fields, 4..=30),
             tcp_reset: fields.flag("enableTcpReset"),
             floating_ip: fields.flag("enableFloatingIP"),
+            allow_inbound: fields.flag("allowInbound"),
         }
     }
 }

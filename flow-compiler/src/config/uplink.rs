@@ -28,6 +28,8 @@ pub(crate) struct Uplink {
     pub(crate) next_hop_v6: Address,
     pub(crate) next_hop_mac: Option<Spanned<MacAddr>>,
     pub(crate) vlan: Option<Spanned<u16>>,
+    pub(crate) default_outbound: Address,
+    pub(crate) default_outbound_v6: Address,
 }
 
 impl Section for Uplink {
@@ -42,6 +44,8 @@ impl Section for Uplink {
             next_hop_v6: fields.address_of("nextHopV6", Family::V6),
             next_hop_mac: fields.mac("nextHopMac"),
             vlan: fields.port("vlan", 0..=4094),
+            default_outbound: fields.address_of("defaultOutboundAddress", Family::V4),
+            default_outbound_v6: fields.address_of("defaultOutboundAddressV6", Family::V6),
         }
     }
 }

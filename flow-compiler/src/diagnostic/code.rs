@@ -115,6 +115,19 @@ codes! {
     /// A 1:1 public address without an own address of its family.
     PublicAddressAlone = "HG0307", Error;
 
+    /// An instance in an availability set and in a scale set.
+    SetsOfBothKinds = "HG0321", Error;
+    /// Members of several sets behind a Basic load balancer (SKU-06, L-LIM-03).
+    SeveralSetsOnBasic = "HG0322", Error;
+    /// A pool with members of more than 150 sets (L-LIM-04).
+    TooManySets = "HG0323", Error;
+    /// Different instances of an availability set in pools of one load balancer (L-BEP-05).
+    SetInSeveralPools = "HG0324", Error;
+    /// An availability set behind two public, or two internal, load balancers (L-BEP-05).
+    SetBehindSeveralBalancers = "HG0325", Error;
+    /// Members by address on a Basic load balancer (L-BEP-02).
+    ByAddressOnBasic = "HG0326", Error;
+
     /// No SKU given.
     SkuAbsent = "HG0401", Warning;
     /// Public and internal frontends in one load balancer (GEN-04).
@@ -135,7 +148,7 @@ codes! {
     WeightsTooLarge = "HG0409", Error;
     /// More rules on one instance than allowed (L-LIM-01).
     TooManyRulesOnInstance = "HG0410", Error, "LoadBalancerRuleCountLimitReachedForNic";
-    /// An instance behind Basic and Standard load balancers (SKU-04).
+    /// An instance or a set behind Basic and Standard load balancers (SKU-04).
     MixedSkus = "HG0411", Error, "DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed";
     /// An instance behind two public, or two internal, Basic load balancers (L-LIM-03).
     SecondBasicBalancer = "HG0412", Error, "AnotherInternalLoadBalancerExists";
@@ -187,6 +200,12 @@ codes! {
     NatRangeFull = "HG0521", Error;
     /// TCP reset on an HA ports rule (L-HA-11).
     ResetOnHaPorts = "HG0522", Warning;
+    /// An inbound NAT rule for a pool whose members are named by address (L-BEP-02).
+    NatForAddresses = "HG0523", Error;
+    /// A rule that is closed because nothing was said (SKU-08).
+    RuleClosed = "HG0524", Warning;
+    /// A rule that says it is closed where rules are open (SKU-08).
+    AllowInboundIgnored = "HG0525", Warning;
 
     /// An HTTP probe on a port that HTTP probes cannot use (L-PRB-18).
     ProbePortBlocked = "HG0601", Error;
@@ -223,6 +242,8 @@ codes! {
         "MoreThanOneOutboundRuleUsingSameFrontendIPConfigurationAndProtocolIsNotSupported";
     /// A pool too large for the default SNAT ports.
     PoolTooLargeForDefaultPorts = "HG0706", Error;
+    /// An outbound rule for some instances of a set only (L-OUT-23).
+    PartOfSetOutbound = "HG0707", Warning;
 
     /// No resource or no load balancer to import.
     NoResource = "HG0801", Error;
@@ -291,6 +312,9 @@ codes! {
     GuestAgentPort = "HG0843", Warning;
     /// A local port that the platform chooses.
     AnyLocalPort = "HG0844", Warning;
+
+    /// A mode of synchronization where Azure takes none (L-BEP-06).
+    SyncModeRefused = "HG0845", Error;
 }
 
 impl fmt::Display for Code {

@@ -19,8 +19,18 @@ impl Walk<'_> {
         let key = self.destination_key(zone);
         let Some((action, is_ha)) = search::frontend(self.tables, key) else {
             let packet = self.packet;
-            let text = if packet.has_ports() {
-                let at = endpoint(packet.destination, packet.destination_port);
+            let at = endpoint(packet.destination, packet.destination_port);
+            let closed = (key.address, key.protocol, key.port);
+            let closed = self
+                .names
+                .closed
+                .get(&closed)
+                .filter(|_| zone == Zone::UPLINK);
+            let text = if let Some(rule) = closed {
+                format!(
+                    "rule {rule} at {at} is closed by `secureByDefault`: write `allowInbound: true` to open it"
+                )
+            } else if packet.has_ports() {
                 format!("no frontend at {at}")
             } else {
                 format!("no frontend at {} takes pings", packet.destination)

@@ -85,10 +85,14 @@ impl Walk<'_> {
                 Verdict::Punt(PuntReason::Midflow)
             }
             WayOut::Snat => {
-                self.hit(
-                    Stage::Instance,
-                    "leaves by a SNAT port, which the driver allocates",
-                );
+                let key = (instance.vport, family, self.packet.protocol());
+                let text = match self.names.by_default.get(&key) {
+                    Some(address) => format!(
+                        "leaves by default outbound access: a SNAT port of {address}, which the driver allocates"
+                    ),
+                    None => "leaves by a SNAT port, which the driver allocates".to_owned(),
+                };
+                self.hit(Stage::Instance, text);
                 Verdict::Punt(PuntReason::SnatMiss)
             }
             WayOut::None => {

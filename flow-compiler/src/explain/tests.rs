@@ -37,7 +37,11 @@ loadBalancers:
 ";
 
 fn walk(packet: &str, from: &str) -> Verdict {
-    let ir = crate::compile(&Source::new("walk", CONFIGURATION))
+    explained(CONFIGURATION, packet, from).verdict
+}
+
+fn explained(configuration: &str, packet: &str, from: &str) -> Explanation {
+    let ir = crate::compile(&Source::new("walk", configuration))
         .expect("valid")
         .ir;
     let Lowered { tables, names } = lower(&ir, &mut Ids::default(), Live::ALL_UP).expect("room");
@@ -46,7 +50,14 @@ fn walk(packet: &str, from: &str) -> Verdict {
         firmware_api::UPLINK_PORT => Ingress::Uplink,
         port => Ingress::Vport(port),
     };
-    explain(&tables, &names, packet, ingress).verdict
+    explain(&tables, &names, packet, ingress)
+}
+
+/// The steps of a packet's way, as people read them.
+fn told(configuration: &str, packet: &str, from: &str) -> String {
+    explained(configuration, packet, from)
+        .step_lines()
+        .join("\n")
 }
 
 /// The packet that leaves, and by which port.
@@ -267,6 +278,60 @@ fn out_04_l_out_05_snat_or_no_way_out() {
     let no_way = Verdict::Drop(DropReason::NoOutbound);
     assert_eq!(walk("udp 10.0.0.7:40000 > 198.51.100.7:53", "d"), no_way);
     assert_eq!(walk("tcp 10.0.0.7:40000 > 198.51.100.7:53", "d"), no_way);
+}
+
+#[test]
+fn out_06_default_outbound_access_is_called_so() {
+    let platform = "headgate: 1\nuplink: { nextHopMac: '02:00:00:00:00:fe', defaultOutboundAddress: 203.0.113.250 }";
+    let configuration = CONFIGURATION.replace("headgate: 1", platform);
+    let told = |packet, from| told(&configuration, packet, from);
+    let by_default = "default outbound access: a SNAT port of 203.0.113.250";
+    let packet = "udp 10.0.0.7:40000 > 198.51.100.7:53";
+    assert!(
+        told(packet, "d").contains(by_default),
+        "{}",
+        told(packet, "d")
+    );
+    let by_frontend = "tcp 10.0.0.4:40000 > 198.51.100.7:443";
+    assert!(!told(by_frontend, "a").contains(by_default));
+    let internal = "tcp 10.0.0.5:40000 > 198.51.100.7:443";
+    let verdict = explained(&configuration, internal, "b").verdict;
+    assert_eq!(verdict, Verdict::Drop(DropReason::NoOutbound));
+}
+
+#[test]
+fn sku_08_a_closed_rule_says_what_to_write() {
+    let secure = CONFIGURATION
+        .replace("headgate: 1", "headgate: 1\nsecureByDefault: true")
+        .replace("name: dns,", "name: dns, allowInbound: true,");
+    for (packet, rule) in [
+        ("tcp 198.51.100.7:1 > 203.0.113.10:80", "web/http"),
+        ("tcp [2001:db8:1::7]:1 > [2001:db8::10]:80", "web/v6"),
+        ("tcp 198.51.100.7:1 > 203.0.113.10:50001", "web/ssh"),
+    ] {
+        let found = explained(&secure, packet, "uplink");
+        assert_eq!(found.verdict, Verdict::Drop(DropReason::NoFrontend));
+        let text = told(&secure, packet, "uplink");
+        assert!(text.contains(&format!("rule {rule} at ")), "{text}");
+        assert!(text.contains("write `allowInbound: true`"), "{text}");
+        let open = explained(CONFIGURATION, packet, "uplink").verdict;
+        assert!(matches!(open, Verdict::Forward { .. }), "{open:?}");
+    }
+    for open in [
+        ("udp 198.51.100.7:1 > 203.0.113.10:53", "uplink"),
+        ("tcp 10.0.0.4:1 > 10.9.0.1:80", "a"),
+    ] {
+        let verdict = explained(&secure, open.0, open.1).verdict;
+        assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}");
+    }
+    let nobody = told(&secure, "tcp 198.51.100.7:1 > 203.0.113.10:81", "uplink");
+    assert!(!nobody.contains("allowInbound"), "{nobody}");
+    let out = explained(&secure, "tcp 10.0.0.4:40000 > 198.51.100.7:443", "a").verdict;
+    assert_eq!(
+        out,
+        Verdict::Punt(PuntReason::SnatMiss),
+        "SNAT is as always"
+    );
 }
 
 #[test]

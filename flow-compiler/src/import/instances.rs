@@ -18,8 +18,16 @@ pub(super) struct Instance {
     pub(super) public: Vec<Node>,
     /// The virtual network that it is in, when the files say.
     pub(super) network: Option<String>,
+    /// The set that its machine is of, when the files say.
+    pub(super) set: Option<Set>,
     /// What gives its address when the files do not.
     pub(super) cure: &'static str,
+}
+
+/// A set of machines, by name.
+pub(super) enum Set {
+    Availability(String),
+    Scale(String),
 }
 
 /// Instances by number; names are unique.
@@ -49,6 +57,7 @@ impl Instances {
             mac: None,
             public: Vec::new(),
             network: None,
+            set: None,
             cure,
         });
         self.all.len() - 1
@@ -134,6 +143,11 @@ impl Instance {
                 },
                 public,
             );
+        }
+        match self.set {
+            Some(Set::Availability(name)) => out.add("availabilitySet", text(name, span)),
+            Some(Set::Scale(name)) => out.add("scaleSet", text(name, span)),
+            None => {}
         }
         out.into_node()
     }

@@ -196,6 +196,8 @@ pub struct Pool {
     /// Seconds after which the TCP flows of a member that left, or that the administrator set down,
     /// are reset; none = never (L-ADM-07, A-12).
     pub drain_seconds: Option<u32>,
+    /// Whether its members are meant by address, not by interface (L-BEP-01).
+    pub by_address: bool,
 }
 
 /// A member of a pool.

@@ -32,10 +32,11 @@ pub enum Outbound {
     None,
 }
 
-/// The SNAT ports that one rule, or all implicit rules together, give an instance.
+/// The SNAT ports that one rule, all implicit rules together, or the platform give an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnatAllotment {
-    /// Whose ports they are: `web/out`, or `web/http` for the first rule that gives them implicitly.
+    /// Whose ports they are: `web/out`, `web/http` for the first rule that gives them implicitly, or
+    /// `uplink/default` of the platform's address.
     pub rule: String,
     /// Ports on each public address, filled in this order.
     pub quotas: Vec<SnatQuota>,
@@ -66,6 +67,17 @@ impl SnatQuota {
         };
         let quotas = addresses.iter().enumerate().map(quota);
         quotas.filter(|quota| quota.ports > 0).collect()
+    }
+}
+
+impl Outbound {
+    /// Whether it gives SNAT ports of an address.
+    pub fn leads_by(&self, address: IpAddr) -> bool {
+        let Self::Snat(allotments) = self else {
+            return false;
+        };
+        let mut quotas = allotments.iter().flat_map(|allotment| &allotment.quotas);
+        quotas.any(|quota| quota.address == address)
     }
 }
 

@@ -74,6 +74,8 @@ pub struct LoadBalancingRule {
     pub disable_outbound_snat: bool,
     /// Whether UDP flows stay on their member when the pool changes (L-DIST-11).
     pub connection_tracking: bool,
+    /// Whether new flows come in by it; always without `secureByDefault` (SKU-08).
+    pub is_open: bool,
 }
 
 impl LoadBalancingRule {
@@ -140,6 +142,8 @@ pub struct NatRule {
     pub tcp_reset: bool,
     /// Whether the destination address stays the frontend's.
     pub floating_ip: bool,
+    /// Whether new flows come in by it; always without `secureByDefault` (SKU-08).
+    pub is_open: bool,
 }
 
 impl NatRule {

@@ -26,6 +26,8 @@ pub struct Link {
     pub address: Option<(IpAddr, u8)>,
     /// Where packets go that leave by the uplink.
     pub next_hop: NextHop,
+    /// The platform's address, by which instances leave that have no other way out (OUT-06).
+    pub default_outbound: Option<IpAddr>,
 }
 
 /// Whom packets on the uplink are sent to.
@@ -63,6 +65,7 @@ impl Default for Uplink {
         let link = Link {
             address: None,
             next_hop: NextHop::Static(DEFAULT_NEXT_HOP_MAC),
+            default_outbound: None,
         };
         Self {
             mac: DEFAULT_MAC,

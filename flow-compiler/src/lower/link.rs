@@ -58,6 +58,7 @@ impl Lowering<'_> {
             self.lowered.tables.port.insert(instance.vport, port);
             let name = self.instance_name(index);
             self.lowered.names.vports.insert(instance.vport, name);
+            self.name_default_ways(index);
             for (zone, addresses) in [
                 (Zone::VNET, &instance.addresses),
                 (Zone::UPLINK, &instance.public_addresses),
@@ -96,6 +97,27 @@ impl Lowering<'_> {
             ],
             vport: instance.vport,
             floating_ip,
+        }
+    }
+
+    /// Ways out by the platform's address: to the card they are like any other by SNAT.
+    fn name_default_ways(&mut self, index: InstanceIndex) {
+        let vport = self.ir.instance(index).vport;
+        for family in [Family::V4, Family::V6] {
+            let Some(address) = self.ir.uplink.link(family).default_outbound else {
+                continue;
+            };
+            for protocol in [Protocol::Tcp, Protocol::Udp] {
+                if self
+                    .ir
+                    .outbound
+                    .way(index, family, protocol)
+                    .leads_by(address)
+                {
+                    let by_default = &mut self.lowered.names.by_default;
+                    by_default.insert((vport, family, protocol), address);
+                }
+            }
         }
     }
 

@@ -67,15 +67,27 @@ impl Lowering<'_> {
         };
         self.lowered.tables.rule.insert(id, config);
         for protocol in rule.protocols() {
-            let action = FrontendAction::Balance(id);
-            self.add_frontend(balancer.zone(), listening, *protocol, action);
+            if rule.is_open {
+                let action = FrontendAction::Balance(id);
+                self.add_frontend(balancer.zone(), listening, *protocol, action);
+            } else {
+                self.name_closed(id, listening, *protocol);
+            }
         }
         Ok(())
     }
 
-    /// Public Standard frontends that have rules answer pings, if the profile says so.
+    /// A rule by which nothing new comes in has everything but its frontend entries: its flows live
+    /// on, and replies of theirs keep their source.
+    fn name_closed(&mut self, rule: RuleId, (address, port): (IpAddr, u16), protocol: Protocol) {
+        let name = self.lowered.names.rule(rule);
+        let closed = &mut self.lowered.names.closed;
+        closed.insert((address, protocol, port), name);
+    }
+
+    /// Public Standard frontends that have open rules answer pings, if the profile says so.
     fn add_ping(&mut self, balancer: &LoadBalancer, rule: &LoadBalancingRule) {
-        if self.ir.settings.frontend_ping && balancer.answers_pings() {
+        if self.ir.settings.frontend_ping && balancer.answers_pings() && rule.is_open {
             let listening = (balancer.frontend(rule.frontend), 0);
             let action = FrontendAction::AnswerEcho;
             self.add_frontend(balancer.zone(), listening, Protocol::Icmp, action);
@@ -111,8 +123,12 @@ impl Lowering<'_> {
         };
         self.lowered.tables.rule.insert(id, config);
         for protocol in rule.transport.protocols() {
-            let action = FrontendAction::PortForward(backend, id);
-            self.add_frontend(balancer.zone(), listening, *protocol, action);
+            if rule.is_open {
+                let action = FrontendAction::PortForward(backend, id);
+                self.add_frontend(balancer.zone(), listening, *protocol, action);
+            } else {
+                self.name_closed(id, listening, *protocol);
+            }
             self.return_paths
                 .claim((address, rule.backend_port), *protocol, listening);
         }

@@ -9,8 +9,7 @@ use super::{Site, built, probes, rules};
 use crate::config::{self, Config};
 use crate::diagnostic::{Code, Report, Span, Spanned};
 use crate::ir::{
-    self, FrontendIndex, InstanceIndex, LoadBalancer, PoolIndex, ProbeIndex, Profile, Sku,
-    family_of,
+    self, FrontendIndex, InstanceIndex, LoadBalancer, PoolIndex, ProbeIndex, Sku, family_of,
 };
 
 /// A load balancer with the places that its parts come from.
@@ -47,7 +46,7 @@ pub(super) fn resolve<'a>(
     balancers
         .map(|(index, written)| {
             names.declare(&written.name, Some(index));
-            Balancer::build(written, config.profile, instances, addresses, report)
+            Balancer::build(written, config, instances, addresses, report)
         })
         .collect()
 }
@@ -55,7 +54,7 @@ pub(super) fn resolve<'a>(
 impl<'a> Balancer<'a> {
     fn build(
         config: &'a config::LoadBalancer,
-        profile: Profile,
+        file: &Config,
         instances: &Instances<'a>,
         addresses: &mut Addresses<'_>,
         report: &'a Report,
@@ -70,7 +69,7 @@ impl<'a> Balancer<'a> {
         balancer.add_frontends(&mut scopes, addresses, report);
         balancer.add_pools(&mut scopes, &instances.all, report);
         probes::add(&mut balancer, &mut scopes, report);
-        rules::add(&mut balancer, &scopes, profile, &instances.all, report);
+        rules::add(&mut balancer, &scopes, file, &instances.all, report);
         balancer
     }
 
@@ -222,15 +221,30 @@ impl<'a> Balancer<'a> {
             });
         }
         let name = written.name.as_ref()?.value.clone();
+        let by_address = self.by_address(written, report);
         self.pools.push(Site {
             ir: ir::Pool {
                 name,
                 members,
                 drain_seconds: written.drain_period.map(|d| d.value).filter(|d| *d > 0),
+                by_address,
             },
             config: written,
         });
         Some(PoolIndex(self.pools.len() - 1))
+    }
+
+    /// L-BEP-02: members are named by address on Standard only.
+    fn by_address(&self, written: &config::Pool, report: &Report) -> bool {
+        let Some(flag) = written.by_address.filter(|flag| flag.value) else {
+            return false;
+        };
+        if self.sku == Sku::Basic {
+            let message = "members by address need the Standard SKU";
+            let hint = "write `sku: Standard`, or remove `byAddress`";
+            report.add(Code::ByAddressOnBasic, flag.span, message, hint);
+        }
+        true
     }
 }
 

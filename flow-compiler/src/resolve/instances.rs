@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::addresses::Addresses;
 use super::scope::Scope;
+use super::sets::Group;
 use crate::config::{self, Config};
 use crate::diagnostic::{Code, Report, Span, Spanned};
 use crate::ir::{Instance, InstanceIndex, family_of};
@@ -15,6 +16,8 @@ pub(super) struct Instances<'a> {
     pub(super) all: Vec<Instance>,
     /// Where each instance is written.
     pub(super) spans: Vec<Span>,
+    /// The set that each instance is of.
+    pub(super) groups: Vec<Group<'a>>,
     pub(super) scope: Scope<'a, InstanceIndex>,
 }
 
@@ -27,15 +30,18 @@ pub(super) fn resolve<'a>(
     let mut resolved = Instances {
         all: Vec::new(),
         spans: Vec::new(),
+        groups: Vec::new(),
         scope: Scope::new("an instance", report),
     };
     let mut taken = Taken::new(config, report);
     for written in &config.instances {
         taken.check(written);
+        check_sets(written, report);
         claim_addresses(written, addresses, report);
         let index = build(written).map(|instance| {
             resolved.all.push(instance);
             resolved.spans.push(written.span);
+            resolved.groups.push(group(written));
             InstanceIndex(resolved.all.len() - 1)
         });
         resolved.scope.declare(&written.name, index);
@@ -58,6 +64,25 @@ fn build(written: &config::Instance) -> Option<Instance> {
             .map_or_else(Default::default, |p| p.value),
         public_addresses: public.iter().flatten().map(|a| a.value).collect(),
     })
+}
+
+fn group(written: &config::Instance) -> Group<'_> {
+    match (&written.availability_set, &written.scale_set) {
+        (Some(name), _) => Group::Availability(&name.value),
+        (None, Some(name)) => Group::Scale(&name.value),
+        (None, None) => Group::Alone(written.name.as_ref().map_or("", |name| &name.value)),
+    }
+}
+
+fn check_sets(written: &config::Instance, report: &Report) {
+    if let (Some(_), Some(scale_set)) = (&written.availability_set, &written.scale_set) {
+        let message = format!(
+            "{} is in an availability set and in a scale set",
+            owner(written)
+        );
+        let hint = "keep the one that the machine was made in";
+        report.add(Code::SetsOfBothKinds, scale_set.span, message, hint);
+    }
 }
 
 /// Vports and Ethernet addresses that are in use.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::balancer::Balancer;
 use super::instances::Instances;
 use super::members;
+use super::sets::Group;
 use crate::diagnostic::{Code, Report};
 use crate::ir::{InstanceIndex, Profile, Sku};
 use crate::maglev;
@@ -51,7 +52,6 @@ pub(super) fn check(
         check_pools(profile, balancer, report);
     }
     check_rules_per_instance(balancers, instances, report);
-    check_skus(balancers, instances, report);
     check_basic(balancers, instances, report);
 }
 
@@ -151,35 +151,15 @@ fn check_rules_per_instance(
     }
 }
 
-/// SKU-04: an instance is behind one SKU only.
-fn check_skus(balancers: &[Balancer<'_>], instances: &Instances<'_>, report: &Report) {
-    let mut behind: Vec<Option<&Balancer<'_>>> = vec![None; instances.all.len()];
-    for balancer in balancers {
-        for InstanceIndex(index) in balancer.pools.iter().flat_map(|site| members(&site.ir)) {
-            let first = *behind[index].get_or_insert(balancer);
-            if first.sku != balancer.sku {
-                let name = &instances.all[index].name;
-                let message = format!(
-                    "instance `{name}` is behind `{}` ({}) and `{}` ({})",
-                    first.name,
-                    first.sku.name(),
-                    balancer.name,
-                    balancer.sku.name()
-                );
-                let hint = "give both load balancers the same SKU";
-                report.add(Code::MixedSkus, instances.spans[index], message, hint);
-            }
-        }
-    }
-}
-
-/// L-LIM-03: an instance is behind one public and one internal Basic load balancer at most.
+/// L-LIM-03: an instance is behind one public and one internal Basic load balancer at most. Of
+/// availability sets that holds as a whole: see `sets`.
 fn check_basic(balancers: &[Balancer<'_>], instances: &Instances<'_>, report: &Report) {
     let mut behind: HashMap<(usize, bool), &Balancer<'_>> = HashMap::new();
     for balancer in balancers.iter().filter(|b| b.sku == Sku::Basic) {
         for InstanceIndex(index) in balancer.pools.iter().flat_map(|site| members(&site.ir)) {
             let first = *behind.entry((index, balancer.internal)).or_insert(balancer);
-            if !std::ptr::eq(first, balancer) {
+            let is_in_set = matches!(instances.groups[index], Group::Availability(_));
+            if !std::ptr::eq(first, balancer) && !is_in_set {
                 let name = &instances.all[index].name;
                 let message = format!(
                     "instance `{name}` is behind two Basic load balancers of one kind, `{}` and `{}`",

@@ -9,6 +9,7 @@ mod balancer;
 mod frontend_ports;
 mod ha_ports;
 mod idle;
+mod inbound;
 mod instance_ports;
 mod instances;
 mod limits;
@@ -16,6 +17,7 @@ mod nat_rules;
 mod probes;
 mod rules;
 mod scope;
+mod sets;
 mod settings;
 mod snat;
 mod uplink;
@@ -38,7 +40,8 @@ pub(crate) fn resolve(config: &Config, report: &Report) -> Option<Ir> {
     probes::check_ports(&balancers, report);
     ha_ports::check(&balancers, report);
     limits::check(config.profile, &balancers, &instances, report);
-    let outbound = snat::plan(&balancers, &instances.all, report);
+    sets::check(&balancers, &instances, report);
+    let outbound = snat::plan(&balancers, &instances, config.uplink.as_ref(), report);
     if report.has_errors() {
         return None;
     }

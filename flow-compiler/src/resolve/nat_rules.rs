@@ -8,7 +8,7 @@ use super::members;
 use super::rules::{Context, is_set};
 use crate::config::{self, Name, NatTarget};
 use crate::diagnostic::{Code, Span, Spanned};
-use crate::ir::{FrontendIndex, InstanceIndex, NatRule, PortRange};
+use crate::ir::{FrontendIndex, InstanceIndex, NatRule, PoolIndex, PortRange};
 
 /// Where one of the rules leads, and the frontend port that leads there.
 #[derive(Clone, Copy)]
@@ -35,6 +35,7 @@ impl Context<'_, '_> {
             }
             Some(NatTarget::Pool { name, first, last }) => {
                 let pool = self.scopes.pools.find_some(name);
+                self.check_by_address(balancer, pool, written);
                 let range = first.zip(*last).and_then(|(a, b)| self.range(a, b));
                 pool.zip(range).map_or_else(Vec::new, |(pool, range)| {
                     let members = members(&balancer.pools[pool.0].ir);
@@ -44,13 +45,33 @@ impl Context<'_, '_> {
             }
             None => Vec::new(),
         };
+        let is_open = self.is_open(balancer, &written.name, written.allow_inbound, written.span);
         let rules: Vec<NatRule> = targets
             .into_iter()
-            .filter_map(|target| self.nat_rule(balancer, written, frontend, target))
+            .filter_map(|target| self.nat_rule(balancer, written, frontend, target, is_open))
             .collect();
         self.check_reset(balancer, written.tcp_reset, written.protocol);
         self.check_udp_idle(written.idle_minutes, written.protocol);
         rules
+    }
+
+    /// L-BEP-02: inbound NAT rules lead to interfaces.
+    fn check_by_address(
+        &self,
+        balancer: &Balancer<'_>,
+        pool: Option<PoolIndex>,
+        written: &config::NatRule,
+    ) {
+        let pool = pool.map(|PoolIndex(index)| &balancer.pools[index].ir);
+        if let Some(pool) = pool.filter(|pool| pool.by_address) {
+            let message = format!(
+                "an inbound NAT rule is for pool `{}`, whose members are named by address",
+                pool.name
+            );
+            let hint = "use a pool without `byAddress` for inbound NAT rules";
+            let span = written.target_span();
+            self.report.add(Code::NatForAddresses, span, message, hint);
+        }
     }
 
     fn nat_rule(
@@ -59,6 +80,7 @@ impl Context<'_, '_> {
         written: &config::NatRule,
         frontend: FrontendIndex,
         target: Target,
+        is_open: bool,
     ) -> Option<NatRule> {
         Some(NatRule {
             name: written.name.as_ref()?.value.clone(),
@@ -71,6 +93,7 @@ impl Context<'_, '_> {
             idle_seconds: self.idle(balancer, written.idle_minutes, Kind::InboundNat),
             tcp_reset: is_set(written.tcp_reset),
             floating_ip: is_set(written.floating_ip),
+            is_open,
         })
     }
 

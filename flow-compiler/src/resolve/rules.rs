@@ -5,7 +5,7 @@ use firmware_api::selector::HashMode;
 use super::Site;
 use super::balancer::{Balancer, Scopes};
 use super::idle::{self, Kind};
-use crate::config::{self, Name};
+use crate::config::{self, Config, Name};
 use crate::diagnostic::{Code, Report, Spanned};
 use crate::ir::{FrontendIndex, Instance, LoadBalancingRule, OutboundRule, Profile};
 
@@ -13,14 +13,15 @@ use crate::ir::{FrontendIndex, Instance, LoadBalancingRule, OutboundRule, Profil
 pub(super) fn add<'a>(
     balancer: &mut Balancer<'a>,
     scopes: &Scopes<'_, 'a>,
-    profile: Profile,
+    file: &Config,
     instances: &[Instance],
     report: &'a Report,
 ) {
     declare_names(balancer.config, report);
     let context = Context {
         scopes,
-        profile,
+        profile: file.profile,
+        secure_by_default: file.secure_by_default,
         instances,
         report,
     };
@@ -64,6 +65,7 @@ fn declare_names(config: &config::LoadBalancer, report: &Report) {
 pub(super) struct Context<'c, 'a> {
     pub(super) scopes: &'c Scopes<'c, 'a>,
     profile: Profile,
+    pub(super) secure_by_default: bool,
     pub(super) instances: &'c [Instance],
     pub(super) report: &'c Report,
 }
@@ -101,6 +103,7 @@ impl Context<'_, '_> {
             floating_ip: is_set(written.floating_ip),
             disable_outbound_snat: is_set(written.disable_outbound_snat),
             connection_tracking: is_set(written.connection_tracking),
+            is_open: self.is_open(balancer, &written.name, written.allow_inbound, written.span),
         };
         self.check_ha_ports(&rule, balancer, written)?;
         self.check_pool(&rule, balancer, written);

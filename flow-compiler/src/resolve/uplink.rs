@@ -27,20 +27,28 @@ pub(super) fn resolve(
         let hint = "give the Ethernet address of the router";
         report.add(Code::MacInUse, hop.span, message, hint);
     }
-    let mut link = |own: Option<Spanned<Prefix>>, hop: Address| {
+    let mut link = |own: Option<Spanned<Prefix>>, hop: Address, default_outbound: Address| {
         claim(own, hop, addresses);
+        if let Some(address) = default_outbound {
+            addresses.claim(&address, "default outbound access");
+        }
         check_on_link(own, hop, report);
         Link {
             address: own.map(|own| (own.value.address, own.value.length)),
             next_hop: static_hop
                 .unwrap_or(hop.map_or(NextHop::None, |a| NextHop::Resolve(a.value))),
+            default_outbound: default_outbound.map(|a| a.value),
         }
     };
     Uplink {
         mac: section.mac.map_or(Uplink::DEFAULT_MAC, |mac| mac.value),
         vlan: section.vlan.map_or(0, |vlan| vlan.value),
-        v4: link(section.address, section.next_hop),
-        v6: link(section.address_v6, section.next_hop_v6),
+        v4: link(section.address, section.next_hop, section.default_outbound),
+        v6: link(
+            section.address_v6,
+            section.next_hop_v6,
+            section.default_outbound_v6,
+        ),
     }
 }
 

@@ -64,6 +64,11 @@ const RESET: FieldText = with(
     "false",
     "Whether both ends of a TCP flow that idled out are told by a reset (RST-02). Standard only.",
 );
+const ALLOW_INBOUND: FieldText = text(
+    "allowInbound",
+    "Whether new flows may come in by the rule. It has an effect with `secureByDefault` alone, and there on public \
+     Standard load balancers: what says nothing is closed (SKU-08).",
+);
 const FLOATING: FieldText = with(
     "enableFloatingIP",
     "false",
@@ -85,6 +90,13 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "Which generation of Azure's documents holds where they differ: `seed` the older, `current` \
                  the newest. `current` allows longer idle timeouts and larger pools and answers pings \
                  (A-01, A-13, A-24).",
+            ),
+            with(
+                "secureByDefault",
+                "false",
+                "Whether public Standard load balancers are closed (SKU-08): new flows come in by the rules that say \
+                 `allowInbound: true`, and by no others. SNAT, probes, internal and Basic load balancers are as \
+                 always, and so are flows that exist.",
             ),
             text(
                 "uplink",
@@ -126,6 +138,15 @@ pub(super) const SECTIONS: &[SectionText] = &[
                  neighbour discovery.",
             ),
             with("vlan", "0", "The 802.1Q VLAN of the uplink; 0 is untagged."),
+            text(
+                "defaultOutboundAddress",
+                "Default outbound access: the platform's public IPv4 address, by whose SNAT ports instances leave that \
+                 have no other way out (OUT-06, L-OUT-01). Without it they have none. Not for instances behind a \
+                 Standard load balancer, nor for the rest of their set (L-OUT-03, SKU-09); members of a pool with \
+                 `byAddress` keep it (L-OUT-24). All who leave by it share its ports by the default table \
+                 (SNAT-11..16). It is no frontend: nothing new comes in by it.",
+            ),
+            text("defaultOutboundAddressV6", "The same for IPv6."),
         ],
     },
     SectionText {
@@ -154,6 +175,13 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "Whether it runs. One that is stopped or deallocated is not probed, and is down for rules with a probe \
                  (L-PRB-13).",
             ),
+            text(
+                "availabilitySet",
+                "The availability set that the machine was made in; not together with `scaleSet`. In pools where \
+                 some member names a set, one that names none is a standalone machine (SKU-04, SKU-06, L-BEP-05, \
+                 L-LIM-04, L-OUT-23).",
+            ),
+            text("scaleSet", "The scale set that the machine is of."),
         ],
     },
     SectionText {
@@ -211,6 +239,12 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "0",
                 "Seconds after which the TCP flows of a member that left the pool, or whose `adminState` is Down, are \
                  reset at both ends; 0 is never (L-ADM-07).",
+            ),
+            with(
+                "byAddress",
+                "false",
+                "Whether members are meant by address, not by interface (L-BEP-01, L-BEP-02). Standard only, and no \
+                 inbound NAT rule is for such a pool. Its members leave as behind a Basic load balancer (L-OUT-24).",
             ),
         ],
     },
@@ -311,6 +345,7 @@ pub(super) const SECTIONS: &[SectionText] = &[
             ),
             RESET,
             FLOATING,
+            ALLOW_INBOUND,
             with(
                 "disableOutboundSnat",
                 "false",
@@ -357,6 +392,7 @@ pub(super) const SECTIONS: &[SectionText] = &[
             ),
             RESET,
             FLOATING,
+            ALLOW_INBOUND,
         ],
     },
     SectionText {

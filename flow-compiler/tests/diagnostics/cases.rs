@@ -56,6 +56,8 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(collision_cases());
     cases.extend(rule_cases());
     cases.extend(outbound_cases());
+    cases.extend(set_cases());
+    cases.extend(closed_cases());
     cases.push((&["HG0407"], large_basic_pool()));
     cases.push((&["HG0408", "HG0706"], large_pool()));
     cases.push((&["HG0410"], many_rules()));
@@ -215,6 +217,90 @@ fn balancer_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
             "{BASE}loadBalancers:\n  - {{ name: x, sku: Basic, {behind} }}\n  - {{ name: y, sku: Standard, {behind} }}\n"
         ),
     );
+}
+
+/// Rules of a file that is secure by default, and of one that is not.
+fn closed_cases() -> Vec<Case> {
+    let secure = |text: String| text.replace("headgate: 1", "headgate: 1\nsecureByDefault: true");
+    let nat = "    inboundNatRules:\n      - { name: n, protocol: Tcp, frontend: v4, backendPool: web, frontendPortRangeStart: 500, frontendPortRangeEnd: 600, backendPort: 22 }\n";
+    let open = format!("{HTTP}, allowInbound: true");
+    let closed = format!("{HTTP}, allowInbound: false");
+    vec![
+        (&["HG0524", "HG0524"], secure(rules(&[HTTP]) + nat)),
+        (
+            &[],
+            secure(rules(&[
+                &open,
+                UDP.replace("web", "web, allowInbound: false").as_str(),
+            ])),
+        ),
+        (&["HG0525"], rules(&[&closed])),
+        (&["HG0525"], secure(internal("Standard", &[&closed]))),
+        (&[], rules(&[&open])),
+        (&[], secure(internal("Standard", &[HTTP]))),
+    ]
+}
+
+/// Two instances of these sets behind load balancers with these pools.
+fn set_cases() -> Vec<Case> {
+    let sets = |a: &str, b: &str, balancers: &str| {
+        format!(
+            "headgate: 1\ninstances:\n  - {{ name: a, addresses: [10.0.0.4], vport: 1, mac: '02:00:00:00:00:04'{a} }}\n  - {{ name: b, addresses: [10.0.0.5], vport: 2, mac: '02:00:00:00:00:05'{b} }}\nloadBalancers:\n{balancers}"
+        )
+    };
+    let lb = |name: &str, sku: &str, last: u8, more: &str| {
+        format!(
+            "  - {{ name: {name}, sku: {sku}, frontends: [{{ name: f, address: 203.0.113.{last} }}], {more} }}\n"
+        )
+    };
+    let both = "backendPools: [{ name: p, members: [{ instance: a }, { instance: b }] }]";
+    let only =
+        |name: &str| format!("backendPools: [{{ name: p, members: [{{ instance: {name} }}] }}]");
+    let apart = "backendPools: [{ name: p, members: [{ instance: a }] }, { name: q, members: [{ instance: b }] }]";
+    let by_address = "backendPools: [{ name: p, byAddress: true, members: [{ instance: a }] }]";
+    let outbound = ", outboundRules: [{ name: o, protocol: All, frontends: [f], backendPool: p }]";
+    let nat = ", inboundNatRules: [{ name: n, protocol: Tcp, frontend: f, backendPool: p, frontendPortRangeStart: 500, frontendPortRangeEnd: 600, backendPort: 22 }]";
+    let (x, y) = (", availabilitySet: x", ", availabilitySet: y");
+    let two = lb("one", "Standard", 10, &only("a")) + &lb("two", "Standard", 11, &only("b"));
+    let count = 151;
+    let member = |i| format!("{{ instance: i{i} }}");
+    let members: Vec<String> = (0..count).map(member).collect();
+    let pool = format!(
+        "backendPools: [{{ name: p, members: [{}] }}]",
+        members.join(", ")
+    );
+    let alone = format!(
+        "headgate: 1\n{}loadBalancers:\n{}",
+        instances(count).replacen(" }", &format!("{x} }}"), 1),
+        lb("web", "Standard", 10, &pool)
+    );
+    vec![
+        (
+            &["HG0321"],
+            sets(", availabilitySet: x, scaleSet: y", "", ""),
+        ),
+        (&["HG0322"], sets(x, y, &lb("web", "Basic", 10, both))),
+        (&["HG0322"], sets(x, "", &lb("web", "Basic", 10, both))),
+        (&["HG0323"], alone),
+        (&["HG0324"], sets(x, x, &lb("web", "Standard", 10, apart))),
+        (&["HG0325"], sets(x, x, &two)),
+        (
+            &["HG0326"],
+            sets("", "", &lb("web", "Basic", 10, by_address)),
+        ),
+        (
+            &["HG0523"],
+            sets(
+                "",
+                "",
+                &lb("web", "Standard", 10, &format!("{by_address}{nat}")),
+            ),
+        ),
+        (
+            &["HG0707"],
+            sets(x, x, &lb("web", "Standard", 10, &(only("a") + outbound))),
+        ),
+    ]
 }
 
 /// A load balancer with these rules.

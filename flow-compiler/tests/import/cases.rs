@@ -214,6 +214,10 @@ fn pool_cases() -> Vec<Case> {
             by_address("Standard", "one", by_interface),
         ),
         (&["HG0825"], by_address("Basic", "one", "")),
+        (
+            &["HG0802", "HG0845"],
+            by_address("Standard", "one", r#""syncMode": "Manual","#),
+        ),
         (&["HG0826"], with("", &two)),
         (&["HG0827", "HG0826"], with(&outbound, &two)),
         (
@@ -243,7 +247,12 @@ fn nat_cases() -> Vec<Case> {
             r#""frontendPortRangeStart": 50, "frontendPortRangeEnd": 60"#,
         )],
     );
-    let by_address = r#"{ "name": "p", "properties": { "loadBalancerBackendAddresses": [{ "name": "a", "properties": { "ipAddress": "10.0.0.4" } }] } }"#;
+    let by_address = |more: &str| {
+        format!(
+            r#"{{ "name": "p", "properties": {{ "loadBalancerBackendAddresses": [{{ "name": "a", "properties": {{ "ipAddress": "10.0.0.4"{more} }} }}] }} }}"#
+        )
+    };
+    let mapping = r#", "inboundNatRulesPortMapping": [{ "inboundNatRuleName": "n", "frontendPort": 501, "backendPort": 22 }]"#;
     vec![
         (
             &["HG0831"],
@@ -267,7 +276,13 @@ fn nat_cases() -> Vec<Case> {
         ),
         (
             &["HG0836"],
-            with(&rules(&[("n", &range(500, 509))]), "").replace(r#"{ "name": "p" }"#, by_address),
+            with(&rules(&[("n", &range(500, 509))]), "")
+                .replace(r#"{ "name": "p" }"#, &by_address(mapping)),
+        ),
+        (
+            &["HG0523"],
+            with(&rules(&[("n", &range(500, 509))]), "")
+                .replace(r#"{ "name": "p" }"#, &by_address("")),
         ),
         (&["HG0104"], with(&rules(&[("n", &range(509, 500))]), "")),
     ]

@@ -134,6 +134,7 @@ fn l_bep_03_a_member_by_address_need_not_exist() {
     let imported = arm(&[Source::new("case.json", text)], 0, &Options::default());
     assert!(imported.is_complete(), "{:?}", imported.diagnostics);
     assert!(yaml(&imported).contains("{ name: later, addresses: [10.0.0.44]"));
+    assert!(yaml(&imported).contains("byAddress: true"));
 }
 
 #[test]
@@ -147,6 +148,95 @@ fn l_bep_06_the_mode_of_synchronization_is_told_and_left_out() {
         .iter()
         .find(|d| d.message.contains("syncMode"));
     assert_eq!(told.expect("it is told").code.number(), "HG0802");
+}
+
+/// Explicit, with a virtual network, from API version 2023-04-01, and not beside NAT pools.
+#[test]
+fn l_bep_06_a_mode_of_synchronization_that_azure_does_not_take_is_refused() {
+    let import = |mode: &str, network: &str, version: &str, more: &str| {
+        let text = format!(
+            r#"{{ "type": "Microsoft.Network/loadBalancers", {version} "name": "lb", "sku": {{ "name": "Standard" }}, "properties": {{
+  "frontendIPConfigurations": [{{ "name": "f", "properties": {{ "publicIPAddress": {{ "ipAddress": "203.0.113.10" }} }} }}],
+  "backendAddressPools": [{{ "name": "p", "properties": {{ "syncMode": {mode}{network} }} }}]{more} }} }}"#
+        );
+        let imported = arm(&[Source::new("case.json", text)], 0, &Options::default());
+        let of_mode = imported
+            .diagnostics
+            .iter()
+            .filter(|d| d.code.number() == "HG0845");
+        of_mode.map(|d| d.message.clone()).collect::<Vec<_>>()
+    };
+    let network = r#", "virtualNetwork": { "id": "/x" }"#;
+    let nat_pool = nat("inboundNatPools", 50_000, 50_010, "ssh");
+    for mode in [r#""Automatic""#, r#""manual""#, "null"] {
+        for version in ["", r#""apiVersion": "2023-04-01","#] {
+            assert_eq!(import(mode, network, version, ""), [""; 0], "{mode}");
+        }
+    }
+    for (mode, network, version, more, why) in [
+        (r#""Sometimes""#, network, "", "", "`Sometimes` is none"),
+        (r#""Manual""#, "", "", "", "no virtual network"),
+        (
+            r#""Manual""#,
+            network,
+            r#""apiVersion": "2022-07-01","#,
+            "",
+            "API version 2022-07-01 does not know it",
+        ),
+        (
+            r#""Manual""#,
+            network,
+            "",
+            nat_pool.as_str(),
+            "its load balancer has inbound NAT pools",
+        ),
+    ] {
+        let expected = format!("backend pool `p` has a `syncMode`, but {why}");
+        assert_eq!(import(mode, network, version, more), [expected]);
+    }
+}
+
+/// Machines say which availability set they are in; ids of scale sets name the set themselves.
+#[test]
+fn sku_04_06_l_bep_05_sets_are_those_of_machines_and_ids() {
+    let compute = "/providers/Microsoft.Compute";
+    let nics = interface("n", 4, "") + &interface("m", 5, "") + &interface("o", 6, "");
+    let machine = |name: &str, set: &str, nic: &str| {
+        format!(
+            r#", {{ "type": "Microsoft.Compute/virtualMachines", "name": "{name}", "properties": {{ {set} "hardwareProfile": {{ "vmSize": "s" }}, "networkProfile": {{ "networkInterfaces": [{{ "id": "{PROVIDERS}/networkInterfaces/{nic}" }}] }} }} }}"#
+        )
+    };
+    let set =
+        |kind: &str, name: &str| format!(r#""{kind}": {{ "id": "{compute}/{kind}s/{name}" }},"#);
+    let machines = machine("one", &set("availabilitySet", "Web"), "n")
+        + &machine("two", &set("virtualMachineScaleSet", "flex"), "m")
+        + &machine("three", "", "o");
+    let imported = import("", &(nics + &machines));
+    assert_eq!(codes(&imported), [""; 0]);
+    let text = yaml(&imported);
+    let line = |name: &str| {
+        let start = format!("name: {name},");
+        let mut lines = text.lines();
+        lines
+            .find(|line| line.contains(&start))
+            .expect("an instance")
+            .to_owned()
+    };
+    assert!(line("n").contains("availabilitySet: web"), "{text}");
+    assert!(line("m").contains("scaleSet: flex"), "{text}");
+    assert!(!line("o").contains("Set:"), "{text}");
+
+    let pool = of_balancer("backendAddressPools/p");
+    let listed = format!(
+        r#", {{ "id": "{compute}/virtualMachineScaleSets/Uniform/virtualMachines/0/networkInterfaces/nic", "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces", "name": "nic", "properties": {{ "ipConfigurations": [
+  {{ "name": "c", "properties": {{ "primary": true, "privateIPAddress": "10.0.0.4", "loadBalancerBackendAddressPools": [{pool}] }} }}] }} }}"#
+    );
+    let imported = import("", &listed);
+    assert!(
+        yaml(&imported).contains("scaleSet: uniform"),
+        "{}",
+        yaml(&imported)
+    );
 }
 
 /// L-FIP-09, L-OUT-21, L-IP6-02, A-41: secondary IPv4 configurations are no members.

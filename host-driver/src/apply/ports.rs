@@ -133,18 +133,19 @@ fn vports(ir: &Ir) -> HashMap<IpAddr, PortId> {
     ir.instances.iter().flat_map(of).collect()
 }
 
-/// Frontends and 1:1 addresses that are reached from the uplink.
+/// Frontends, 1:1 addresses and the platform's own: all that are reached from the uplink.
 fn public_addresses(ir: &Ir) -> impl Iterator<Item = IpAddr> + '_ {
     let frontends = ir
         .load_balancers
         .iter()
         .filter(|balancer| !balancer.internal)
         .flat_map(|balancer| balancer.frontends.iter().map(|f| f.address));
-    frontends.chain(
-        ir.instances
-            .iter()
-            .flat_map(|i| i.public_addresses.iter().copied()),
-    )
+    let instances = ir.instances.iter();
+    let one_to_one = instances.flat_map(|i| i.public_addresses.iter().copied());
+    let by_default = [ir.uplink.v4, ir.uplink.v6].map(|link| link.default_outbound);
+    frontends
+        .chain(one_to_one)
+        .chain(by_default.into_iter().flatten())
 }
 
 fn link_config(ir: &Ir, lowered: &Lowered) -> LinkConfig {

@@ -90,6 +90,7 @@ impl<M: Memory> Engine<M> {
         let balancing = in_force.lowered.names.rules.iter();
         let balancing = balancing
             .filter(|(_, name)| matches!(name.rule, RuleRef::LoadBalancing(..)))
+            .filter(|(_, name)| name.rule.is_open(&in_force.ir)) // one that is closed is not broken
             .map(|(id, _)| *id);
         let alive: HashSet<RuleId> = states
             .iter()

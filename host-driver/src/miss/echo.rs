@@ -14,7 +14,7 @@ use super::{Packet, Refusal};
 use crate::emit::echo::{Answer, MAX_REQUEST, answer};
 use crate::engine::Engine;
 
-/// What each frontend answers; one without members answers nothing.
+/// What each frontend answers; one without open rules or members answers nothing.
 pub(crate) fn answers(ir: &Ir, lowered: &Lowered) -> HashMap<IpAddr, Answer> {
     let mut answers = HashMap::new();
     for (id, name) in &lowered.names.rules {
@@ -23,6 +23,9 @@ pub(crate) fn answers(ir: &Ir, lowered: &Lowered) -> HashMap<IpAddr, Answer> {
         };
         let balancer = &ir.load_balancers[balancer.0];
         let rule = &balancer.rules[index];
+        if !rule.is_open {
+            continue;
+        }
         let frontend = balancer.frontend(rule.frontend);
         let family = family_of(frontend);
         let mut members = balancer.pools[rule.pool.0].members.iter();

@@ -34,11 +34,20 @@ struct InstanceRecipe {
     one_to_one: bool,
 }
 
+/// What load balancers stand on.
+#[derive(Clone, Debug)]
+struct Ground {
+    instances: Vec<InstanceRecipe>,
+    default_outbound: bool,
+    secure_by_default: bool,
+}
+
 #[derive(Clone, Debug)]
 struct BalancerRecipe {
     standard: bool,
     internal: bool,
     pools: [u8; 2],
+    by_address: bool,
     rules: Vec<String>,
     nat_rules: Vec<String>,
     outbound_rules: Vec<String>,
@@ -46,9 +55,17 @@ struct BalancerRecipe {
 
 /// Configurations of three to five instances and one to three load balancers.
 pub fn configuration() -> impl Strategy<Value = Configuration> {
-    let instances = vec(instance(), 3..=5);
     let balancers = vec(balancer(), 1..BALANCERS);
-    (instances, balancers).prop_map(|(instances, balancers)| build(&instances, &balancers))
+    (ground(), balancers).prop_map(|(ground, balancers)| build(&ground, &balancers))
+}
+
+fn ground() -> impl Strategy<Value = Ground> {
+    let switches = (any::<bool>(), prop::bool::weighted(0.3));
+    (vec(instance(), 3..=5), switches).prop_map(|(instances, switches)| Ground {
+        instances,
+        default_outbound: switches.0,
+        secure_by_default: switches.1,
+    })
 }
 
 fn instance() -> impl Strategy<Value = InstanceRecipe> {
@@ -60,20 +77,27 @@ fn instance() -> impl Strategy<Value = InstanceRecipe> {
 }
 
 fn balancer() -> impl Strategy<Value = BalancerRecipe> {
-    let kinds = (prop::bool::weighted(0.8), prop::bool::weighted(0.4));
+    let kinds = (
+        prop::bool::weighted(0.8),
+        prop::bool::weighted(0.4),
+        prop::bool::weighted(0.2),
+    );
     let members = [1_u8..32, 0..32];
     let rules = (
         vec(rule(), 1..6),
         vec(nat_rule(), 0..3),
         vec(outbound_rule(), 0..2),
     );
-    (kinds, members, rules).prop_map(|((standard, internal), pools, rules)| BalancerRecipe {
-        standard,
-        internal,
-        pools,
-        rules: rules.0,
-        nat_rules: rules.1,
-        outbound_rules: rules.2,
+    (kinds, members, rules).prop_map(|((standard, internal, by_address), pools, rules)| {
+        BalancerRecipe {
+            standard,
+            internal,
+            pools,
+            by_address: by_address && standard,
+            rules: rules.0,
+            nat_rules: rules.1,
+            outbound_rules: rules.2,
+        }
     })
 }
 
@@ -92,11 +116,12 @@ fn rule() -> impl Strategy<Value = String> {
         any::<bool>(),
         prop::bool::weighted(0.7),
         prop::bool::weighted(0.15),
+        prop::bool::weighted(0.6),
     );
     let place = (0..2, 0..2);
     (protocol(), place, port(), port(), distribution, flags).prop_map(
         |(protocol, (frontend, pool), from, to, distribution, flags)| {
-            let (floating, same_port, no_snat, every_port) = flags;
+            let (floating, same_port, no_snat, every_port, allow) = flags;
             let to = if same_port { from } else { to };
             let (protocol, from, to) = if every_port {
                 ("All", 0, 0)
@@ -106,7 +131,8 @@ fn rule() -> impl Strategy<Value = String> {
             format!(
                 "protocol: {protocol}, frontend: f{frontend}, frontendPort: {from}, \
                  backendPool: p{pool}, backendPort: {to}, loadDistribution: {distribution}, \
-                 enableFloatingIP: {floating}, disableOutboundSnat: {no_snat}"
+                 enableFloatingIP: {floating}, disableOutboundSnat: {no_snat}, \
+                 allowInbound: {allow}"
             )
         },
     )
@@ -114,12 +140,13 @@ fn rule() -> impl Strategy<Value = String> {
 
 fn nat_rule() -> impl Strategy<Value = String> {
     let protocol = select(&["Tcp", "Udp", "All"][..]);
-    let floating = prop::bool::weighted(0.3);
-    (protocol, 0..2, port(), port(), 0..5, floating).prop_map(
-        |(protocol, frontend, from, to, target, floating)| {
+    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.6));
+    (protocol, 0..2, port(), port(), 0..5, flags).prop_map(
+        |(protocol, frontend, from, to, target, (floating, allow))| {
             format!(
                 "protocol: {protocol}, frontend: f{frontend}, frontendPort: {from}, \
-                 target: i{target}, backendPort: {to}, enableFloatingIP: {floating}"
+                 target: i{target}, backendPort: {to}, enableFloatingIP: {floating}, \
+                 allowInbound: {allow}"
             )
         },
     )
@@ -133,9 +160,9 @@ fn outbound_rule() -> impl Strategy<Value = String> {
 }
 
 /// Leaves out load balancers and rules that the compiler refuses beside those before them.
-fn build(instances: &[InstanceRecipe], recipes: &[BalancerRecipe]) -> Configuration {
+fn build(ground: &Ground, recipes: &[BalancerRecipe]) -> Configuration {
     let mut kept: Vec<BalancerRecipe> = Vec::new();
-    let mut accepted = compile(instances, &kept).expect("instances alone are valid");
+    let mut accepted = compile(ground, &kept).expect("the ground alone is valid");
     for recipe in recipes {
         let bare = BalancerRecipe {
             rules: Vec::new(),
@@ -143,20 +170,20 @@ fn build(instances: &[InstanceRecipe], recipes: &[BalancerRecipe]) -> Configurat
             outbound_rules: Vec::new(),
             ..recipe.clone()
         };
-        keep(instances, &mut kept, &mut accepted, |kept| kept.push(bare));
+        keep(ground, &mut kept, &mut accepted, |kept| kept.push(bare));
         let at = kept.len() - 1;
         for rule in &recipe.rules {
-            keep(instances, &mut kept, &mut accepted, |kept| {
+            keep(ground, &mut kept, &mut accepted, |kept| {
                 kept[at].rules.push(rule.clone());
             });
         }
         for rule in &recipe.nat_rules {
-            keep(instances, &mut kept, &mut accepted, |kept| {
+            keep(ground, &mut kept, &mut accepted, |kept| {
                 kept[at].nat_rules.push(rule.clone());
             });
         }
         for rule in &recipe.outbound_rules {
-            keep(instances, &mut kept, &mut accepted, |kept| {
+            keep(ground, &mut kept, &mut accepted, |kept| {
                 kept[at].outbound_rules.push(rule.clone());
             });
         }
@@ -165,21 +192,21 @@ fn build(instances: &[InstanceRecipe], recipes: &[BalancerRecipe]) -> Configurat
 }
 
 fn keep(
-    instances: &[InstanceRecipe],
+    ground: &Ground,
     kept: &mut Vec<BalancerRecipe>,
     accepted: &mut Configuration,
     change: impl FnOnce(&mut Vec<BalancerRecipe>),
 ) {
     let mut changed = kept.clone();
     change(&mut changed);
-    if let Some(configuration) = compile(instances, &changed) {
+    if let Some(configuration) = compile(ground, &changed) {
         *kept = changed;
         *accepted = configuration;
     }
 }
 
-fn compile(instances: &[InstanceRecipe], balancers: &[BalancerRecipe]) -> Option<Configuration> {
-    let text = write(instances, balancers);
+fn compile(ground: &Ground, balancers: &[BalancerRecipe]) -> Option<Configuration> {
+    let text = write(ground, balancers);
     let compiled = flow_compiler::compile(&Source::new("generated.yaml", text.clone())).ok()?;
     Some(Configuration {
         text,
@@ -187,10 +214,16 @@ fn compile(instances: &[InstanceRecipe], balancers: &[BalancerRecipe]) -> Option
     })
 }
 
-fn write(instances: &[InstanceRecipe], balancers: &[BalancerRecipe]) -> String {
-    let mut text = String::from(
-        "headgate: 1\nprofile: current\n\
-         uplink: { mac: \"02:00:00:00:00:01\", nextHopMac: \"02:00:00:00:00:fe\" }\ninstances:\n",
+fn write(ground: &Ground, balancers: &[BalancerRecipe]) -> String {
+    let (instances, secure) = (&ground.instances, ground.secure_by_default);
+    let platform = if ground.default_outbound {
+        ", defaultOutboundAddress: 203.0.113.250, defaultOutboundAddressV6: \"2001:db8::fa\""
+    } else {
+        ""
+    };
+    let mut text = format!(
+        "headgate: 1\nprofile: current\nsecureByDefault: {secure}\n\
+         uplink: {{ mac: \"02:00:00:00:00:01\", nextHopMac: \"02:00:00:00:00:fe\"{platform} }}\ninstances:\n",
     );
     for (i, instance) in instances.iter().enumerate() {
         let of_family =
@@ -252,7 +285,8 @@ fn write_balancer(text: &mut String, i: usize, balancer: &BalancerRecipe, instan
             .collect();
         let _ = writeln!(
             text,
-            "      - {{ name: p{p}, members: [{}] }}",
+            "      - {{ name: p{p}, byAddress: {}, members: [{}] }}",
+            balancer.by_address && p == 0,
             members.join(", ")
         );
     }

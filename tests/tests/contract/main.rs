@@ -2,6 +2,7 @@
 //! named by the IDs that they prove; `tests/coverage.txt` lists all of them.
 
 mod change;
+mod closed;
 mod distribution;
 mod floating_ip;
 mod forwarding;

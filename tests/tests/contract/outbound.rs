@@ -56,6 +56,120 @@ fn out_03_07_snat_24_a_public_address_of_its_own_comes_first() {
     assert_eq!(seen(&mut rig, 5, &own), None);
 }
 
+/// A configuration on a platform with an address for default outbound access.
+fn on_platform(text: &str) -> String {
+    text.replace(
+        "uplink: {",
+        "uplink: { defaultOutboundAddress: 203.0.113.250,",
+    )
+}
+
+/// An ARP request of a station on the uplink.
+fn who_has(target: [u8; 4], asker: [u8; 6]) -> Vec<u8> {
+    let mut frame = vec![0xff; 6];
+    frame.extend(asker);
+    frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+    frame.extend(asker);
+    frame.extend([203, 0, 113, 1]);
+    frame.extend([0; 6]);
+    frame.extend(target);
+    frame.resize(60, 0);
+    frame
+}
+
+/// OUT-06: source translated, replies delivered, both protocols; nothing new comes in by it.
+#[test]
+fn out_06_who_has_no_other_way_leaves_by_the_platform_s_address() {
+    let mut rig = Rig::new(&on_platform(&web(&["a"], "")));
+    let tcp = Tcp::open(&mut rig, 1, "10.0.0.4:5000", REMOTE);
+    let outside = tcp.responder.1.destination;
+    assert_eq!(outside, end("203.0.113.250:1024"));
+    assert!(tcp.passes(&mut rig));
+    let neighbour = Segment::tcp("10.0.0.5:5000", REMOTE, flags::S);
+    let left = one(rig.segment(2, &neighbour)).segment();
+    assert_eq!(left.source.0, outside.0, "shared");
+    assert_ne!(left.source.1, outside.1);
+    let datagram = Segment::udp("10.0.0.4:5000", "192.0.2.1:53");
+    let asked = one(rig.segment(1, &datagram)).segment();
+    assert_eq!(asked.source.0, outside.0);
+    let answer = Segment {
+        source: asked.destination,
+        destination: asked.source,
+        ..asked
+    };
+    let arrived = one(rig.segment(0, &answer));
+    assert_eq!(
+        (arrived.port, arrived.segment().destination),
+        (1, datagram.source)
+    );
+    let row = snat(&rig, "a", "TCP");
+    assert_eq!((row.used, row.allocated), (1, 1024));
+    for to in [
+        "203.0.113.250:80",
+        "203.0.113.250:1024",
+        "203.0.113.250:1025",
+    ] {
+        let stranger = Segment::tcp("198.51.100.7:40000", to, flags::S);
+        assert_eq!(rig.segment(0, &stranger), [], "{to}");
+    }
+    // Four idle minutes, and nobody is told.
+    rig.pass(241_000);
+    assert_eq!(super::told(&mut rig), []);
+    assert_eq!(super::live(&rig), 0);
+    // Who asks for its Ethernet address is answered.
+    let answered = rig.send(0, &who_has([203, 0, 113, 250], rig.peer_mac(0)));
+    assert!(
+        answered
+            .iter()
+            .any(|sent| sent.port == 0 && sent.is_neighbor())
+    );
+}
+
+/// OUT-07: the way changes with the configuration, and back.
+#[test]
+fn out_07_l_out_01_03_05_the_platform_s_address_comes_last() {
+    let mut rig = Rig::new(&on_platform(&web(&["a"], "")));
+    let standard = |lists: &str| on_platform(&web(&["a"], lists));
+    let inner = on_platform(&super::inner(&["a"], &rules(&[SNAT])));
+    let basic = inner
+        .replace("name: inner", "name: basic")
+        .replace("sku: Standard", "sku: Basic");
+    let public = standard("").replace("vport: 1,", "vport: 1, publicAddress: 203.0.113.98,");
+    let (frontend, platform) = (Some("203.0.113.10"), Some("203.0.113.250"));
+    for (port, (text, expected)) in (5000..).zip([
+        (standard(""), platform),
+        (standard(&rules(&[SNAT])), frontend),
+        (standard(&rules(&[HTTP])), None),
+        (inner, None),
+        (basic, platform),
+        (public, Some("203.0.113.98")),
+        (standard(""), platform),
+        (web(&["a"], ""), None),
+    ]) {
+        assert!(rig.apply(&text).accepted, "{text}");
+        assert_eq!(seen(&mut rig, 1, &syn(port)).as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
+fn l_out_24_a_member_by_address_keeps_default_outbound_access() {
+    let by_address = |text: String| text.replace("{ name: p,", "{ name: p, byAddress: true,");
+    let inner = on_platform(&super::inner(&["a"], &rules(&[SNAT])));
+    let mut rig = Rig::new(&inner);
+    assert_eq!(seen(&mut rig, 1, &syn(5000)), None);
+    assert!(rig.apply(&by_address(inner)).accepted);
+    let outside = seen(&mut rig, 1, &syn(5001));
+    assert_eq!(outside.as_deref(), Some("203.0.113.250"));
+    // By a public frontend both protocols leave, as with Basic.
+    let public = by_address(on_platform(&web(&["a"], &rules(&[SNAT]))));
+    assert!(rig.apply(&public).accepted);
+    let datagram = Segment::udp("10.0.0.4:5000", "192.0.2.1:53");
+    for segment in [syn(5002), datagram] {
+        let outside = seen(&mut rig, 1, &segment);
+        assert_eq!(outside.as_deref(), Some("203.0.113.10"));
+    }
+}
+
 #[test]
 fn out_08_sku_09_11_basic_leaves_by_one_frontend_for_both_protocols() {
     let second = "name: other, protocol: Tcp, frontend: g, frontendPort: 80, backendPool: p, backendPort: 8081";

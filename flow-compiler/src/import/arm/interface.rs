@@ -71,7 +71,7 @@ impl Arm<'_> {
         let Some(mut object) = Object::open(&resource.node, "network interface", self.notes) else {
             return;
         };
-        object.ignore(&["virtualMachine", "primary"]);
+        object.ignore(&["primary"]);
         object.leave(&INTERFACE_ONLY, "nothing depends on it here");
         let why = "security groups are not enforced here: filter packets elsewhere";
         object.leave(&["networkSecurityGroup"], why);
@@ -84,6 +84,8 @@ impl Arm<'_> {
         let scope = field(&resource.node, "id")
             .and_then(as_text)
             .map_or(String::new(), scope_of);
+        let machine = object.id("virtualMachine");
+        self.instances.all[index].set = self.set_of(&resource.path, &scope, machine.as_ref());
         let nodes = object.list("ipConfigurations");
         self.add_configurations(nodes, &resource.path, &scope, index);
         object.finish();
@@ -193,6 +195,7 @@ impl Arm<'_> {
             .unwrap_or("scale-set");
         let instance = format!("{}_{number}", last_name(written));
         let index = self.instances.add(&instance, nic.span, SCALE_SET_CURE);
+        self.instances.all[index].set = self.set_of(&path, &set.scope, None);
         let nodes = nic.list("ipConfigurations");
         self.add_configurations(nodes, &path, "", index);
         nic.finish();
@@ -228,7 +231,9 @@ impl Arm<'_> {
         let instance = known.unwrap_or_else(|| {
             let parts: Vec<&str> = id.value.trim_end_matches('/').rsplit('/').collect();
             let name = instance_name(interface, parts.get(2).copied().unwrap_or_default());
-            self.instances.add(&name, id.span, ADDRESS_CURE)
+            let index = self.instances.add(&name, id.span, ADDRESS_CURE);
+            self.instances.all[index].set = self.set_of(interface, &scope, None);
+            index
         });
         self.configurations.push(Configuration {
             path,

@@ -10,6 +10,7 @@ mod frontend;
 mod functions;
 mod interface;
 mod logic;
+mod machine;
 mod made_up;
 mod nat;
 mod object;
@@ -27,6 +28,7 @@ use super::notes::Notes;
 use crate::config::tree::{Node, Value};
 use crate::diagnostic::{Code, Span};
 use interface::Configuration;
+use machine::Sets;
 use public::Publics;
 use resource::{LOAD_BALANCER, Reader, Resources};
 
@@ -37,6 +39,7 @@ struct Arm<'a> {
     publics: Publics,
     instances: Instances,
     configurations: Vec<Configuration>,
+    sets: Sets,
 }
 
 /// The configuration that the files describe; `parameters` are values of template parameters.
@@ -76,7 +79,9 @@ pub(super) fn import(
         resources: &resources,
         instances: Instances::default(),
         configurations: Vec::new(),
+        sets: Sets::default(),
     };
+    arm.add_machines();
     arm.add_interfaces();
     let balancers = resources
         .of(LOAD_BALANCER)

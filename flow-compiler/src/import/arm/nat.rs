@@ -98,12 +98,6 @@ impl Arm<'_> {
                     parts.tell_unknown(&pool, "backend pool", self.notes);
                     return Vec::new();
                 };
-                if pool.by_address {
-                    let message = format!("rule `{}` is for members named by address", name.value);
-                    let hint = "it works here; Azure accepts it for members by interface only";
-                    self.notes
-                        .add(Code::NatOnAddresses, name.span, message, hint);
-                }
                 let members: Vec<usize> = pool.members.iter().map(|m| m.instance).collect();
                 let lower = name.value.to_ascii_lowercase();
                 let mapped = pool
@@ -115,6 +109,12 @@ impl Arm<'_> {
                 let rule = Rule { name: &name, base };
                 if mapped.is_empty() {
                     return vec![rule.of_pool(&pool.name, range)];
+                }
+                if pool.by_address {
+                    let message = format!("rule `{}` is for members named by address", name.value);
+                    let hint = "it works here; Azure accepts it for members by interface only";
+                    self.notes
+                        .add(Code::NatOnAddresses, name.span, message, hint);
                 }
                 self.spread(&rule, range, &members, &mapped)
             }

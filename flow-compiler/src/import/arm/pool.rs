@@ -5,9 +5,12 @@ use super::frontend::network_of;
 use super::object::Object;
 use super::resource::Resource;
 use super::template::field;
-use crate::config::tree::Node;
+use crate::config::tree::{Node, Value};
 use crate::diagnostic::{Code, Span, Spanned};
-use crate::import::make::{Mapping, as_text, text};
+use crate::import::make::{Mapping, as_text, plain, text};
+
+/// The first version of the interface with `syncMode` (L-BEP-06).
+const SYNC_MODE_SINCE: &str = "2023-04-01";
 
 /// A pool as its rules see it.
 pub(super) struct Pool {
@@ -19,6 +22,8 @@ pub(super) struct Pool {
     pub(super) secondary: bool,
     /// Whether members are named by address.
     pub(super) by_address: bool,
+    /// Whether the configuration says so too: not of a pool that cannot be.
+    says_so: bool,
     /// Frontend ports that NAT rules gave to members: rule in small letters, instance, port.
     pub(super) mappings: Vec<(String, usize, u16)>,
     drain_period: Option<Node>,
@@ -55,6 +60,7 @@ impl Arm<'_> {
             network: None,
             secondary: false,
             by_address: false,
+            says_so: false,
             mappings: Vec::new(),
             drain_period: object
                 .get("drainPeriodInSeconds")
@@ -81,23 +87,69 @@ impl Arm<'_> {
                 self.add_configured(&mut pool, index, id.span, None);
             }
         }
-        self.check_kind(&pool, by_interface, sku, &object.title());
+        self.check_sync_mode(&mut object, node, balancer);
+        let is_basic = sku.eq_ignore_ascii_case("Basic");
+        self.check_kind(&pool, by_interface, is_basic, &object.title());
+        pool.says_so = pool.by_address && !by_interface && !is_basic;
         object.finish();
         Some(pool)
     }
 
     /// L-BEP-01, L-BEP-02.
-    fn check_kind(&self, pool: &Pool, by_interface: bool, sku: &str, title: &str) {
+    fn check_kind(&self, pool: &Pool, by_interface: bool, is_basic: bool, title: &str) {
         if pool.by_address && by_interface {
             let message = format!("{title} has members by interface and by address");
             let hint = "make two pools of it, each with members of one kind";
             self.notes.add(Code::MixedPool, pool.span, message, hint);
         }
-        if pool.by_address && sku.eq_ignore_ascii_case("Basic") {
+        if pool.by_address && is_basic {
             let message = format!("{title} has members by address, but the load balancer is Basic");
             let hint = "use the Standard SKU, or name interfaces";
             self.notes
                 .add(Code::AddressPoolOnBasic, pool.span, message, hint);
+        }
+    }
+
+    /// L-BEP-06: what Azure asks of a pool with a mode of synchronization.
+    fn check_sync_mode(&self, object: &mut Object<'_>, node: &Node, balancer: &Resource) {
+        let Some(mode) = object
+            .text("syncMode")
+            .filter(|mode| !mode.value.is_empty())
+        else {
+            return;
+        };
+        let title = object.title();
+        let refuse = |why: String, hint: &str| {
+            let message = format!("{title} has a `syncMode`, but {why}");
+            self.notes
+                .add(Code::SyncModeRefused, mode.span, message, hint);
+        };
+        let modes = ["Automatic", "Manual"];
+        if !modes
+            .iter()
+            .any(|known| mode.value.eq_ignore_ascii_case(known))
+        {
+            let why = format!("`{}` is none", mode.value.escape_debug());
+            refuse(why, "write Automatic or Manual");
+        }
+        if object.get("virtualNetwork").is_none() {
+            let hint = "add `virtualNetwork`, or leave out `syncMode`";
+            refuse("no virtual network".to_owned(), hint);
+        }
+        let of_balancer = |name| property(&balancer.node, name);
+        let has_nat_pools = of_balancer("inboundNatPools")
+            .is_some_and(|pools| !matches!(&pools.value, Value::List(items) if items.is_empty()));
+        if has_nat_pools {
+            let why = "its load balancer has inbound NAT pools";
+            let hint = "write the NAT pools as inbound NAT rules with a port range";
+            refuse(why.to_owned(), hint);
+        }
+        let version = field(node, "apiVersion").or_else(|| of_balancer("apiVersion"));
+        let version = version.and_then(as_text);
+        if let Some(version) = version.filter(|version| *version < SYNC_MODE_SINCE) {
+            let why = format!("API version {} does not know it", version.escape_debug());
+            let hint = format!("use `\"apiVersion\": \"{SYNC_MODE_SINCE}\"` or later");
+            refuse(why, &hint);
         }
     }
 
@@ -244,8 +296,17 @@ impl Arm<'_> {
         };
         out.add_list("members", pool.members.iter().map(member).collect());
         out.add_some("drainPeriodInSeconds", pool.drain_period.clone());
+        if pool.says_so {
+            out.add("byAddress", plain(&true, pool.span));
+        }
         out.into_node()
     }
+}
+
+/// A property of a resource, nested or flat.
+fn property<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+    let nested = field(node, "properties").and_then(|node| field(node, name));
+    nested.or_else(|| field(node, name))
 }
 
 /// The name of a network in its path.

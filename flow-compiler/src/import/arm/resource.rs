@@ -15,6 +15,7 @@ pub(super) const INTERFACE: &str = "microsoft.network/networkinterfaces";
 pub(super) const PUBLIC_IP: &str = "microsoft.network/publicipaddresses";
 pub(super) const PUBLIC_PREFIX: &str = "microsoft.network/publicipprefixes";
 pub(super) const SCALE_SET: &str = "microsoft.compute/virtualmachinescalesets";
+pub(super) const MACHINE: &str = "microsoft.compute/virtualmachines";
 const SCALE_SET_INTERFACE: &str =
     "microsoft.compute/virtualmachinescalesets/virtualmachines/networkinterfaces";
 const DEPLOYMENT: &str = "microsoft.resources/deployments";
@@ -31,7 +32,7 @@ pub(super) struct Resource {
     /// Its path: type and names, in small letters.
     pub(super) path: String,
     /// Subscription and resource group, in small letters; empty when the file does not say.
-    scope: String,
+    pub(super) scope: String,
     pub(super) node: Node,
 }
 
@@ -311,6 +312,7 @@ impl Reader<'_> {
             PUBLIC_IP,
             PUBLIC_PREFIX,
             SCALE_SET,
+            MACHINE,
         ];
         if !known.contains(&kind.as_str())
             && kind != SCALE_SET_INTERFACE

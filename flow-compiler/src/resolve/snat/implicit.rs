@@ -1,21 +1,18 @@
 //! SNAT that load-balancing rules give without being asked (OUT-04, OUT-05).
 //!
 //! Standard: by every public frontend of the instance's rules, for the protocol of the rule
-//! (L-OUT-04). Basic: by one frontend, for both protocols (OUT-08, SKU-09). Only where no outbound
-//! rule serves the same family and protocol.
+//! (L-OUT-04). Basic: by one frontend, for both protocols (OUT-08, SKU-09); so do pools by address
+//! (L-OUT-24). Only where no outbound rule serves the same family and protocol.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use firmware_api::{Family, Protocol};
 
-use super::{MAX_DEFAULT_PORTS, Planner};
+use super::{IDLE_SECONDS, MAX_DEFAULT_PORTS, Planner};
 use crate::diagnostic::Span;
 use crate::ir::{InstanceIndex, PoolIndex, Sku, SnatAllotment, SnatQuota, family_of};
 use crate::resolve::balancer::Balancer;
-
-/// Seconds until an idle flow ends: four minutes, whatever the rule says.
-const IDLE_SECONDS: u32 = 240;
 
 /// What the rules of one pool give each of its members.
 struct Grant {
@@ -86,7 +83,8 @@ fn grants(
     {
         let rule = &site.ir;
         let address = balancer.frontends[rule.frontend.0].ir.address;
-        let programs = balancer.sku == Sku::Basic || rule.transport.protocols().contains(&protocol);
+        let is_basic = balancer.sku == Sku::Basic || balancer.pools[rule.pool.0].ir.by_address;
+        let programs = is_basic || rule.transport.protocols().contains(&protocol);
         if family_of(address) != family || !programs {
             continue;
         }
@@ -95,7 +93,7 @@ fn grants(
             span: site.config.span,
             addresses: Vec::new(),
         });
-        let is_full = balancer.sku == Sku::Basic && !grant.addresses.is_empty();
+        let is_full = is_basic && !grant.addresses.is_empty();
         if !is_full && !grant.addresses.contains(&address) {
             grant.addresses.push(address);
         }

@@ -1,10 +1,11 @@
 //! The outbound plan: which way out every instance has, and with how many SNAT ports.
 //!
 //! Order of the ways (OUT-07, L-OUT-01): the instance's 1:1 public address, outbound rules, what
-//! load-balancing rules give implicitly, nothing.
+//! load-balancing rules give implicitly, the platform's address, nothing.
 
 mod capacity;
 mod implicit;
+mod platform;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,6 +13,7 @@ use std::net::IpAddr;
 use firmware_api::{Family, Protocol};
 
 use super::balancer::Balancer;
+use super::instances::Instances;
 use super::{Site, members};
 use crate::config;
 use crate::diagnostic::{Code, Report};
@@ -23,6 +25,8 @@ use capacity::Demands;
 
 /// Most SNAT ports of an instance by default, however many frontends there are.
 const MAX_DEFAULT_PORTS: u16 = 1024;
+/// Seconds until a flow ends that no outbound rule sent out: four minutes.
+const IDLE_SECONDS: u32 = 240;
 
 /// The default SNAT ports of each member of a pool (SNAT-11..16); none above 1000.
 pub(super) const fn default_ports(members: usize) -> Option<u16> {
@@ -41,11 +45,12 @@ pub(super) const fn default_ports(members: usize) -> Option<u16> {
 /// does not suffice.
 pub(super) fn plan(
     balancers: &[Balancer<'_>],
-    instances: &[Instance],
+    instances: &Instances<'_>,
+    uplink: Option<&config::Uplink>,
     report: &Report,
 ) -> OutboundPlan {
     let mut planner = Planner {
-        instances,
+        instances: &instances.all,
         plan: OutboundPlan::default(),
         demands: Demands::default(),
         report,
@@ -53,6 +58,9 @@ pub(super) fn plan(
     planner.reserve_blocks(balancers);
     planner.add_outbound_rules(balancers);
     implicit::add(&mut planner, balancers);
+    if let Some(uplink) = uplink {
+        platform::add(&mut planner, uplink, balancers, instances);
+    }
     planner.add_one_to_one();
     check_rules(balancers, report);
     planner.demands.check(&planner.plan.reserved_blocks, report);
