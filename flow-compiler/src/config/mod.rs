@@ -12,6 +12,7 @@ pub(crate) mod outline;
 mod probe;
 mod rule;
 mod scalar;
+mod settings;
 mod suggest;
 pub(crate) mod tree;
 mod uplink;
@@ -27,6 +28,7 @@ use outline::{Kind, Object};
 pub(crate) use probe::{Probe, ProbeKind};
 pub(crate) use rule::{LoadBalancingRule, NatRule, NatTarget, OutboundRule};
 pub(crate) use scalar::MAX_NAME;
+pub(crate) use settings::Settings;
 pub(crate) use suggest::suggestion;
 use tree::Node;
 pub(crate) use uplink::{Prefix, Uplink};
@@ -40,6 +42,7 @@ pub(crate) type Address = Option<Spanned<IpAddr>>;
 #[derive(Debug, Default)]
 pub(crate) struct Config {
     pub(crate) profile: Profile,
+    pub(crate) settings: Settings,
     pub(crate) uplink: Option<Uplink>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) load_balancers: Vec<LoadBalancer>,
@@ -73,6 +76,7 @@ impl Section for Config {
             profile: fields
                 .choice("profile", &PROFILES)
                 .map_or_else(Profile::default, |p| p.value),
+            settings: fields.section("settings").unwrap_or_default(),
             uplink: fields.section("uplink"),
             instances: fields.items("instances"),
             load_balancers: fields.items("loadBalancers"),

@@ -115,6 +115,9 @@ codes! {
     /// A 1:1 public address without an own address of its family.
     PublicAddressAlone = "HG0307", Error;
 
+    /// A rule and its frontend with different idle timeouts (L-IDLE-03, A-04).
+    IdleTimeoutsDiffer = "HG0341", Warning;
+
     /// No SKU given.
     SkuAbsent = "HG0401", Warning;
     /// Public and internal frontends in one load balancer (GEN-04).

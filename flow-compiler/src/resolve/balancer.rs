@@ -3,14 +3,14 @@
 use firmware_api::Family;
 
 use super::addresses::{Addresses, PROBE_SOURCE, is_private};
+use super::idle::{self, Kind, Terms};
 use super::instances::Instances;
 use super::scope::Scope;
 use super::{Site, built, probes, rules};
 use crate::config::{self, Config};
 use crate::diagnostic::{Code, Report, Span, Spanned};
 use crate::ir::{
-    self, FrontendIndex, InstanceIndex, LoadBalancer, PoolIndex, ProbeIndex, Profile, Sku,
-    family_of,
+    self, FrontendIndex, InstanceIndex, LoadBalancer, PoolIndex, ProbeIndex, Sku, family_of,
 };
 
 /// A load balancer with the places that its parts come from.
@@ -47,7 +47,7 @@ pub(super) fn resolve<'a>(
     balancers
         .map(|(index, written)| {
             names.declare(&written.name, Some(index));
-            Balancer::build(written, config.profile, instances, addresses, report)
+            Balancer::build(written, Terms::of(config), instances, addresses, report)
         })
         .collect()
 }
@@ -55,7 +55,7 @@ pub(super) fn resolve<'a>(
 impl<'a> Balancer<'a> {
     fn build(
         config: &'a config::LoadBalancer,
-        profile: Profile,
+        terms: Terms,
         instances: &Instances<'a>,
         addresses: &mut Addresses<'_>,
         report: &'a Report,
@@ -67,10 +67,10 @@ impl<'a> Balancer<'a> {
             pools: Scope::new("a backend pool", report),
             probes: Scope::new("a probe", report),
         };
-        balancer.add_frontends(&mut scopes, addresses, report);
+        balancer.add_frontends(&mut scopes, terms, addresses, report);
         balancer.add_pools(&mut scopes, &instances.all, report);
         probes::add(&mut balancer, &mut scopes, report);
-        rules::add(&mut balancer, &scopes, profile, &instances.all, report);
+        rules::add(&mut balancer, &scopes, terms, &instances.all, report);
         balancer
     }
 
@@ -121,11 +121,12 @@ impl<'a> Balancer<'a> {
     fn add_frontends(
         &mut self,
         scopes: &mut Scopes<'_, 'a>,
+        terms: Terms,
         addresses: &mut Addresses<'_>,
         report: &Report,
     ) {
         for written in &self.config.frontends {
-            let index = self.add_frontend(written, addresses, report);
+            let index = self.add_frontend(written, terms, addresses, report);
             scopes.frontends.declare(&written.name, index);
         }
         let config = self.config;
@@ -142,6 +143,7 @@ impl<'a> Balancer<'a> {
     fn add_frontend(
         &mut self,
         written: &'a config::Frontend,
+        terms: Terms,
         addresses: &mut Addresses<'_>,
         report: &Report,
     ) -> Option<FrontendIndex> {
@@ -156,10 +158,13 @@ impl<'a> Balancer<'a> {
         } else if internal != self.internal {
             self.report_mixed(&name, address.span, report);
         }
+        let minutes = written.idle_minutes;
+        let seconds = idle::seconds(minutes, Kind::LoadBalancing, terms, self.sku, report);
         self.frontends.push(Site {
             ir: ir::Frontend {
                 name,
                 address: address.value,
+                idle_seconds: minutes.map(|_| seconds),
             },
             config: written,
         });

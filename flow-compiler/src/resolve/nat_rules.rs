@@ -3,7 +3,7 @@
 use firmware_api::Family;
 
 use super::balancer::Balancer;
-use super::idle::Kind;
+use super::idle::{Inbound, Kind};
 use super::members;
 use super::rules::{Context, is_set};
 use crate::config::{self, Name, NatTarget};
@@ -44,34 +44,21 @@ impl Context<'_, '_> {
             }
             None => Vec::new(),
         };
+        let inbound = Inbound {
+            kind: Kind::InboundNat,
+            minutes: written.idle_minutes,
+            transport: written.protocol,
+            frontend: Some(frontend),
+            span: written.span,
+        };
+        let idle_seconds = self.inbound_idle(balancer, &inbound);
         let rules: Vec<NatRule> = targets
             .into_iter()
-            .filter_map(|target| self.nat_rule(balancer, written, frontend, target))
+            .filter_map(|target| nat_rule(written, frontend, target, idle_seconds))
             .collect();
         self.check_reset(balancer, written.tcp_reset, written.protocol);
         self.check_udp_idle(written.idle_minutes, written.protocol);
         rules
-    }
-
-    fn nat_rule(
-        &self,
-        balancer: &Balancer<'_>,
-        written: &config::NatRule,
-        frontend: FrontendIndex,
-        target: Target,
-    ) -> Option<NatRule> {
-        Some(NatRule {
-            name: written.name.as_ref()?.value.clone(),
-            transport: written.protocol?.value,
-            frontend,
-            frontend_port: target.port,
-            range: target.range,
-            target: target.instance,
-            backend_port: written.backend_port.map_or(target.port, |port| port.value),
-            idle_seconds: self.idle(balancer, written.idle_minutes, Kind::InboundNat),
-            tcp_reset: is_set(written.tcp_reset),
-            floating_ip: is_set(written.floating_ip),
-        })
     }
 
     fn instance(
@@ -135,4 +122,24 @@ impl Context<'_, '_> {
         }
         Some(range)
     }
+}
+
+fn nat_rule(
+    written: &config::NatRule,
+    frontend: FrontendIndex,
+    target: Target,
+    idle_seconds: u32,
+) -> Option<NatRule> {
+    Some(NatRule {
+        name: written.name.as_ref()?.value.clone(),
+        transport: written.protocol?.value,
+        frontend,
+        frontend_port: target.port,
+        range: target.range,
+        target: target.instance,
+        backend_port: written.backend_port.map_or(target.port, |port| port.value),
+        idle_seconds,
+        tcp_reset: is_set(written.tcp_reset),
+        floating_ip: is_set(written.floating_ip),
+    })
 }
