@@ -45,6 +45,7 @@ impl<M: Memory> Engine<M> {
             .collect();
         active.ours = public_addresses(ir).collect();
         active.pings = miss::answers(ir, lowered);
+        active.adopt_midflow = ir.settings.adopt_midflow;
     }
 
     /// A number that stands for another rule begins its counters anew.
