@@ -73,7 +73,7 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// Public Standard frontends that have rules answer pings, if the profile says so.
+    /// Public Standard frontends that have rules answer pings, if the settings say so.
     fn add_ping(&mut self, balancer: &LoadBalancer, rule: &LoadBalancingRule) {
         if self.ir.settings.frontend_ping && balancer.answers_pings() {
             let listening = (balancer.frontend(rule.frontend), 0);
