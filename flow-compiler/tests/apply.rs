@@ -11,7 +11,7 @@ use flow_compiler::compile;
 use flow_compiler::diff::{Change, diff};
 use flow_compiler::explain::{Ingress, Packet, Shape, Verdict, explain};
 use flow_compiler::ids::Ids;
-use flow_compiler::ir::ProbeTarget;
+use flow_compiler::ir::{ProbeTarget, Profile, Settings};
 use flow_compiler::lower::{Live, lower};
 use flow_compiler::names::Names;
 use flow_compiler::source::Source;
@@ -194,8 +194,10 @@ fn packet_to(
     Some((packet, from))
 }
 
+const SETTINGS: Settings = Settings::of(Profile::Seed);
+
 fn forwards(tables: &Tables, (packet, from): (Packet, Ingress)) -> bool {
-    let verdict = explain(tables, &Names::default(), packet, from).verdict;
+    let verdict = explain(tables, &Names::default(), &SETTINGS, packet, from).verdict;
     matches!(verdict, Verdict::Forward { .. })
 }
 

@@ -789,3 +789,104 @@ fn a_13_pings_are_answered_by_the_current_profile() {
     assert!(!rules(&[HTTP]).seed().ir().settings.frontend_ping);
     assert_eq!(Profile::default(), Profile::Seed);
 }
+
+/// the setting beats the profile, either way.
+#[test]
+fn a_13_the_switch_for_pings_beats_the_profile() {
+    for (profile, ping) in [("current", false), ("seed", true)] {
+        let switch = format!("profile: {profile}\nsettings: {{ frontendPing: {ping} }}\n");
+        let ir = rules(&[HTTP]).with("profile: current\n", &switch).ir();
+        assert_eq!(ir.settings.frontend_ping, ping, "{profile}");
+    }
+}
+
+/// everything else is off, or as the specification has it, unless said.
+#[test]
+fn a_11_16_32_33_settings_are_off_unless_said_and_in_range() {
+    use flow_compiler::ir::{Flap, Settings};
+    let with = |fields: &str| {
+        let section = format!("profile: seed\nsettings: {{ {fields} }}\n");
+        rules(&[HTTP]).with("profile: current\n", &section)
+    };
+    let silent = Settings {
+        frontend_ping: false,
+        admin_down_reset: false,
+        udp_port_share_by_dest_ip: false,
+        adopt_midflow: false,
+        flap: Flap {
+            window_seconds: 60,
+            max_doublings: 3,
+        },
+    };
+    assert_eq!(with("").ir().settings, silent);
+    let all = "adminDownReset: true, udpPortShareByDestIp: true, adoptMidflow: true, flapWindowInSeconds: 0, flapMaxDoublings: 10";
+    let said = Settings {
+        admin_down_reset: true,
+        udp_port_share_by_dest_ip: true,
+        adopt_midflow: true,
+        flap: Flap {
+            window_seconds: 0,
+            max_doublings: 10,
+        },
+        ..silent
+    };
+    assert_eq!(with(all).ir().settings, said);
+    for wrong in ["flapWindowInSeconds: 3601", "flapMaxDoublings: 11"] {
+        assert_eq!(with(wrong).codes(), ["HG0104"], "{wrong}");
+    }
+}
+
+/// L-IDLE-03, A-04: with the setting the frontend's timeout holds, 4 minutes for a public frontend
+/// that says nothing; without it the rule's. Outbound rules keep theirs (L-IDLE-04).
+#[test]
+fn l_idle_03_04_a_04_whose_idle_timeout_holds() {
+    let rule = format!("{HTTP}, idleTimeoutInMinutes: 9");
+    let nat = format!("{NAT}, idleTimeoutInMinutes: 10");
+    let outbound = format!("{OUT}, idleTimeoutInMinutes: 11");
+    let text = lists(&[
+        ("loadBalancingRules", &[&rule]),
+        ("inboundNatRules", &[&nat]),
+        ("outboundRules", &[&outbound]),
+    ]);
+    let precedence = "profile: current\nsettings: { frontendIdlePrecedence: true }\n";
+    let on = text.with("profile: current\n", precedence);
+    let said = |text: &Text, minutes: u32| {
+        let frontend = format!("address: 203.0.113.10, idleTimeoutInMinutes: {minutes} }}");
+        text.with("address: 203.0.113.10 }", &frontend)
+    };
+    let internal = |text: &Text| {
+        text.with("203.0.113.10", "10.1.0.10")
+            .with("203.0.113.11", "10.1.0.11")
+            .with("2001:db8::10", "fd00:1::10")
+            .with("    outboundRules:\n", "")
+            .with(&format!("      - {{ {outbound} }}\n"), "")
+    };
+    let seconds = |text: &Text| {
+        let ir = text.ir();
+        let balancer = &ir.load_balancers[0];
+        let outbound = balancer.outbound_rules.first();
+        (
+            balancer.rules[0].idle_seconds / 60,
+            balancer.nat_rules[0].idle_seconds / 60,
+            outbound.map_or(11, |rule| rule.idle_seconds / 60),
+        )
+    };
+    assert_eq!(seconds(&text), (9, 10, 11));
+    assert_eq!(seconds(&said(&text, 60)), (9, 10, 11), "off");
+    assert_eq!(seconds(&said(&on, 60)), (60, 60, 11));
+    assert_eq!(seconds(&on), (4, 4, 11), "what public addresses carry");
+    assert_eq!(seconds(&internal(&on)), (9, 10, 11), "nothing to win");
+
+    assert_eq!(text.codes(), [""; 0]);
+    assert_eq!(said(&text, 9).codes(), ["HG0341"], "the NAT rule differs");
+    assert_eq!(said(&text, 60).codes(), ["HG0341", "HG0341"]);
+    assert_eq!(said(&on, 60).codes(), ["HG0341", "HG0341"]);
+    let silent = on
+        .with(", idleTimeoutInMinutes: 9", "")
+        .with(", idleTimeoutInMinutes: 10", "");
+    assert_eq!(said(&silent, 60).codes(), [""; 0], "nobody contradicts");
+    for (minutes, allowed) in [(3, false), (4, true), (100, true), (101, false)] {
+        let codes = said(&silent, minutes).codes();
+        assert_eq!(codes.contains(&"HG0510"), !allowed, "{minutes}: {codes:?}");
+    }
+}

@@ -85,6 +85,11 @@ fn whole() -> Value {
     json!({
         "headgate": 1,
         "profile": "current", "secureByDefault": true,
+        "settings": {
+            "frontendIdlePrecedence": false, "adminDownReset": false, "frontendPing": true,
+            "udpPortShareByDestIp": false, "flapWindowInSeconds": 60, "flapMaxDoublings": 3,
+            "adoptMidflow": false,
+        },
         "uplink": {
             "mac": "02:00:00:00:00:01", "address": "203.0.113.2/24", "addressV6": "2001:db8::2/64",
             "nextHop": "203.0.113.1", "nextHopV6": "fe80::1", "nextHopMac": "02:00:00:00:00:fe", "vlan": 7,
@@ -101,7 +106,7 @@ fn whole() -> Value {
             "name": "web",
             "sku": "Standard",
             "frontends": [
-                { "name": "f", "address": "203.0.113.10", "internal": false },
+                { "name": "f", "address": "203.0.113.10", "internal": false, "idleTimeoutInMinutes": 5 },
                 { "name": "g", "address": "203.0.113.11" },
             ],
             "backendPools": [{

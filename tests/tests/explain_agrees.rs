@@ -4,7 +4,7 @@
 use firmware_api::{PortId, Protocol, PuntReason};
 use flow_compiler::explain::{Ingress, Learn, Packet, Shape, Verdict, explain};
 use flow_compiler::ids::{Ids, Limits};
-use flow_compiler::ir::Ir;
+use flow_compiler::ir::{Ir, Settings};
 use flow_compiler::lower::{Live, Lowered, lower};
 use headgate_tests::frame::{Segment, flags};
 use headgate_tests::generate::{configuration, packets};
@@ -43,7 +43,12 @@ fn lowered(ir: &Ir) -> Lowered {
     lower(ir, &mut ids, Live::ALL_UP).expect("the card is large enough")
 }
 
-fn explained(lowered: &Lowered, ingress: PortId, segment: &Segment) -> Verdict {
+fn explained(
+    lowered: &Lowered,
+    settings: &Settings,
+    ingress: PortId,
+    segment: &Segment,
+) -> Verdict {
     let packet = Packet {
         shape: match segment.protocol {
             Protocol::Tcp => Shape::Tcp {
@@ -61,7 +66,7 @@ fn explained(lowered: &Lowered, ingress: PortId, segment: &Segment) -> Verdict {
         0 => Ingress::Uplink,
         vport => Ingress::Vport(vport),
     };
-    explain(&lowered.tables, &lowered.names, packet, from).verdict
+    explain(&lowered.tables, &lowered.names, settings, packet, from).verdict
 }
 
 /// What the oracle has to say for the verdict to be right.
@@ -174,7 +179,7 @@ proptest! {
                 vlan: 0,
                 ingress,
             });
-            let verdict = explained(&lowered, ingress, &segment);
+            let verdict = explained(&lowered, &ir.settings, ingress, &segment);
             let context = || format!("{}\n{ingress}: {segment:?}", configuration.text);
             prop_assert!(permits(&expected, &verdict), "{expected:?}\n{verdict:?}\n{}", context());
 

@@ -30,6 +30,7 @@ struct Setup {
     members: [&'static str; 3],
     /// What is said of instance `b`.
     b: &'static str,
+    settings: &'static str,
 }
 
 const STANDARD: Setup = Setup {
@@ -38,6 +39,7 @@ const STANDARD: Setup = Setup {
     pool: "",
     members: ["", "", ""],
     b: "",
+    settings: "",
 };
 
 impl Setup {
@@ -50,6 +52,7 @@ impl Setup {
             pool,
             members,
             b,
+            settings,
         } = self;
         let instances = INSTANCES.replace("vport: 2,", &format!("vport: 2{b},"));
         let mut list = String::new();
@@ -60,6 +63,7 @@ impl Setup {
         }
         format!(
             r"{instances}
+settings: {{ {settings} }}
 loadBalancers:
   - name: web
     sku: {sku}
@@ -549,4 +553,140 @@ fn a_12_a_probe_that_fails_drains_nobody() {
     lab.down(2);
     lab.rig.pass(60_000);
     assert!(tcp.passes(&mut lab));
+}
+
+const RESETTING: Setup = Setup {
+    settings: "adminDownReset: true",
+    ..STANDARD
+};
+
+/// A slot of the driver's timer wheel, and a harvest.
+const AT_ONCE: u64 = 500;
+
+#[test]
+fn l_adm_03_07_a_11_with_the_setting_a_member_set_down_is_reset_at_once() {
+    for pool in ["", ", drainPeriodInSeconds: 30"] {
+        let setup = Setup { pool, ..RESETTING };
+        let mut lab = Lab::new(setup);
+        let tcp = Tcp::open_to(&mut lab, HTTP, 2);
+        let raw = Tcp::open_to(&mut lab, RAW, 2);
+        let other = Tcp::open_to(&mut lab, HTTP, 3);
+        let udp = one(lab.rig.segment(0, &datagram(53))).port;
+        let down = |vport: u16| {
+            let mut members = ["", ", adminState: Down", ""];
+            members[usize::from(vport) - 1] = ", adminState: Down";
+            Setup { members, ..setup }
+        };
+        lab.rig.take();
+        lab.apply(down(if udp == 3 { 2 } else { udp }));
+        lab.rig.pass(AT_ONCE);
+        let sent = resets(lab.rig.take());
+        let (client, backend) = (&tcp.from_client, &tcp.from_backend);
+        let told = |at: u16, to: &Segment| {
+            let is_it = |(port, reset): &&(u16, Segment)| {
+                *port == at
+                    && (reset.source, reset.destination, reset.seq)
+                        == (to.destination, to.source, to.ack)
+            };
+            sent.iter().filter(is_it).count()
+        };
+        assert_eq!(told(0, client), 1, "{pool}: the client, in its window");
+        assert_eq!(told(2, backend), 1, "{pool}: the backend");
+        assert!(!tcp.passes(&mut lab));
+        assert!(raw.passes(&mut lab), "no effect without a probe (L-ADM-05)");
+        assert!(other.passes(&mut lab), "who is not set down");
+        if udp != 3 {
+            assert_ne!(
+                one(lab.rig.segment(0, &datagram(53))).port,
+                udp,
+                "UDP moves"
+            );
+        }
+        lab.rig.pass(40_000);
+        assert_eq!(resets(lab.rig.take()), [], "{pool}: once");
+        lab.apply(setup);
+        assert_eq!(lab.reached(80), [1, 2, 3]);
+        let again = Tcp::open_to(&mut lab, HTTP, 2);
+        lab.rig.pass(40_000);
+        assert!(again.passes(&mut lab), "up again");
+    }
+}
+
+#[test]
+fn a_11_12_the_setting_counts_from_the_reload_on_and_only_for_who_is_set_down() {
+    let with = |setup: Setup, member| Setup {
+        members: ["", member, ""],
+        ..setup
+    };
+    let mut lab = Lab::new(STANDARD);
+    let tcp = Tcp::open_to(&mut lab, HTTP, 2);
+    lab.apply(with(STANDARD, ", adminState: Down"));
+    lab.rig.pass(60_000);
+    assert!(tcp.passes(&mut lab), "off");
+    lab.apply(with(RESETTING, ", adminState: Down"));
+    lab.rig.pass(AT_ONCE);
+    assert!(!tcp.passes(&mut lab), "on");
+
+    let mut lab = Lab::new(RESETTING);
+    let tcp = Tcp::open_to(&mut lab, HTTP, 2);
+    lab.apply(with(RESETTING, "gone"));
+    lab.down(3);
+    lab.rig.pass(60_000);
+    assert!(tcp.passes(&mut lab), "leaving is not being set down");
+}
+
+/// The good answers in a row that bring the backend on a vport up again, after it went down.
+fn answers_to_come_back(lab: &mut Lab, vport: u16) -> u32 {
+    lab.down(vport);
+    let mut answers = 0;
+    while !lab.reason("http", "b").0 && answers < 100 {
+        lab.report(vport, Outcome::Success);
+        answers += 1;
+    }
+    answers
+}
+
+#[test]
+fn a_32_l_prb_09_the_hold_down_has_settings_that_a_reload_changes() {
+    let with = |settings| Setup {
+        settings,
+        ..STANDARD
+    };
+    let thrice = |lab: &mut Lab| [(); 3].map(|()| answers_to_come_back(lab, 2));
+    let mut lab = Lab::new(STANDARD);
+    assert_eq!(thrice(&mut lab), [4, 8, 16], "as specified");
+    lab.apply(with("flapMaxDoublings: 1"));
+    assert_eq!(thrice(&mut lab), [4, 4, 4], "what is owed shrinks");
+    lab.apply(with("flapWindowInSeconds: 0"));
+    assert_eq!(thrice(&mut lab), [2, 2, 2], "off");
+    lab.apply(with("flapWindowInSeconds: 30"));
+    lab.rig.pass(31_000);
+    assert_eq!(answers_to_come_back(&mut lab, 2), 2, "31 s up is no flap");
+    lab.rig.pass(20_000);
+    assert_eq!(answers_to_come_back(&mut lab, 2), 4, "20 s is");
+    lab.apply(STANDARD);
+    lab.rig.pass(31_000);
+    assert_eq!(
+        answers_to_come_back(&mut lab, 2),
+        8,
+        "the window is 60 s again"
+    );
+}
+
+#[test]
+fn a_32_a_backend_that_is_being_held_down_profits_from_a_reload() {
+    let mut lab = Lab::new(STANDARD);
+    for _ in 0..2 {
+        answers_to_come_back(&mut lab, 2);
+    }
+    lab.down(2);
+    lab.report(2, Outcome::Success);
+    lab.report(2, Outcome::Success);
+    assert_eq!(lab.reached(80), [1, 3], "16 are owed");
+    lab.apply(Setup {
+        settings: "flapMaxDoublings: 0",
+        ..STANDARD
+    });
+    lab.report(2, Outcome::Success);
+    assert_eq!(lab.reached(80), [1, 2, 3]);
 }

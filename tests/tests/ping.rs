@@ -121,6 +121,31 @@ fn a_13_the_seed_profile_and_basic_are_silent() {
 }
 
 #[test]
+fn a_13_the_setting_beats_the_profile_and_follows_a_reload() {
+    let with = |profile: &str, ping: bool| {
+        let head = format!("headgate: 1\nsettings: {{ frontendPing: {ping} }}");
+        public(profile, "Standard", MEMBERS).replace("headgate: 1", &head)
+    };
+    for profile in ["seed", "current"] {
+        let mut rig = Rig::new(&with(profile, true));
+        for answered in [true, false, true] {
+            assert!(rig.apply(&with(profile, answered)).accepted);
+            for at in PINGS {
+                let answers = ping(&mut rig, at, 8).len();
+                assert_eq!(answers, usize::from(answered), "{profile} {answered}");
+            }
+        }
+    }
+    let basic = with("seed", true).replace("sku: Standard", "sku: Basic");
+    let mut rig = Rig::new(&basic);
+    assert_eq!(
+        ping(&mut rig, PINGS[0], 8),
+        [],
+        "Basic is silent all the same"
+    );
+}
+
+#[test]
 fn a_15_an_instance_with_a_public_address_pings_a_frontend_of_its_own_card() {
     let mut rig = Rig::new(&public("current", "Standard", MEMBERS));
     let request = Segment::echo("10.0.0.6:5", "203.0.113.10:0").with(&[1; 8]);

@@ -137,10 +137,11 @@ pub(super) fn explain(
         let pointer = format!("{}^", " ".repeat(error.position - 1));
         Failure::Input(format!("--packet: {error}\n  {packet}\n  {pointer}"))
     })?;
-    let Lowered { tables, names } = tables(config, &mut Ids::default())?;
+    let ir = ir(config)?;
+    let Lowered { tables, names } = lowered(&ir, &mut Ids::default())?;
     let ingress = ingress(&names, from)?;
     let explanation: Explanation =
-        flow_compiler::explain::explain(&tables, &names, packet, ingress);
+        flow_compiler::explain::explain(&tables, &names, &ir.settings, packet, ingress);
     match format {
         Format::Text => print(&explanation.to_text(&names)),
         Format::Json => print_json(&explanation.to_json(&names)),
@@ -174,6 +175,10 @@ pub(super) fn load(path: &Path) -> Result<Source, Failure> {
 
 /// The tables of a configuration; its diagnostics are talk.
 fn tables(path: &Path, ids: &mut Ids) -> Result<Lowered, Failure> {
+    lowered(&ir(path)?, ids)
+}
+
+fn ir(path: &Path) -> Result<Ir, Failure> {
     let source = load(path)?;
     let compiled = flow_compiler::compile(&source).map_err(|Rejected(diagnostics)| {
         say(&diagnostic::to_text(&diagnostics, &source));
@@ -181,5 +186,9 @@ fn tables(path: &Path, ids: &mut Ids) -> Result<Lowered, Failure> {
         Failure::No
     })?;
     say(&diagnostic::to_text(&compiled.warnings, &source));
-    lower(&compiled.ir, ids, Live::ALL_UP).map_err(|error| Failure::Input(error.to_string()))
+    Ok(compiled.ir)
+}
+
+fn lowered(ir: &Ir, ids: &mut Ids) -> Result<Lowered, Failure> {
+    lower(ir, ids, Live::ALL_UP).map_err(|error| Failure::Input(error.to_string()))
 }

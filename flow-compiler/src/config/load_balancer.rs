@@ -1,6 +1,7 @@
 //! An item of `loadBalancers`, its frontends and its backend pools.
 
 use super::fields::{Fields, Section};
+use super::rule::minutes;
 use super::{Address, LoadBalancingRule, Name, NatRule, OutboundRule, Probe};
 use crate::diagnostic::{Span, Spanned};
 use crate::ir::{AdminState, Sku};
@@ -25,6 +26,7 @@ pub(crate) struct Frontend {
     pub(crate) name: Name,
     pub(crate) address: Address,
     pub(crate) internal: Option<Spanned<bool>>,
+    pub(crate) idle_minutes: Option<Spanned<u32>>,
 }
 
 /// An item of `backendPools`.
@@ -79,6 +81,7 @@ impl Section for Frontend {
             name: fields.name(),
             address: fields.address("address"),
             internal: fields.flag("internal"),
+            idle_minutes: minutes(fields, 4..=100),
         }
     }
 }

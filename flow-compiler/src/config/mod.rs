@@ -12,6 +12,7 @@ pub(crate) mod outline;
 mod probe;
 mod rule;
 mod scalar;
+mod settings;
 mod suggest;
 pub(crate) mod tree;
 mod uplink;
@@ -27,6 +28,7 @@ use outline::{Kind, Object};
 pub(crate) use probe::{Probe, ProbeKind};
 pub(crate) use rule::{LoadBalancingRule, NatRule, NatTarget, OutboundRule};
 pub(crate) use scalar::MAX_NAME;
+pub(crate) use settings::Settings;
 pub(crate) use suggest::suggestion;
 use tree::Node;
 pub(crate) use uplink::{Prefix, Uplink};
@@ -41,6 +43,7 @@ pub(crate) type Address = Option<Spanned<IpAddr>>;
 pub(crate) struct Config {
     pub(crate) profile: Profile,
     pub(crate) secure_by_default: bool,
+    pub(crate) settings: Settings,
     pub(crate) uplink: Option<Uplink>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) load_balancers: Vec<LoadBalancer>,
@@ -77,6 +80,7 @@ impl Section for Config {
             secure_by_default: fields
                 .flag("secureByDefault")
                 .is_some_and(|flag| flag.value),
+            settings: fields.section("settings").unwrap_or_default(),
             uplink: fields.section("uplink"),
             instances: fields.items("instances"),
             load_balancers: fields.items("loadBalancers"),

@@ -202,7 +202,10 @@ impl NatTarget {
 
 /// Idle minutes. All that can be possible somewhere are `possible`; what the kind of rule, the SKU
 /// and the profile allow is checked later, to say what it depends on.
-fn minutes(fields: &mut Fields<'_>, possible: RangeInclusive<i64>) -> Option<Spanned<u32>> {
+pub(super) fn minutes(
+    fields: &mut Fields<'_>,
+    possible: RangeInclusive<i64>,
+) -> Option<Spanned<u32>> {
     const FIELD: &str = "idleTimeoutInMinutes";
     let report = fields.report();
     let node = fields.take(FIELD, || Kind::Number(possible))?;

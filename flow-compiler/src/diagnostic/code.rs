@@ -128,6 +128,9 @@ codes! {
     /// Members by address on a Basic load balancer (L-BEP-02).
     ByAddressOnBasic = "HG0326", Error;
 
+    /// A rule and its frontend with different idle timeouts (L-IDLE-03, A-04).
+    IdleTimeoutsDiffer = "HG0341", Warning;
+
     /// No SKU given.
     SkuAbsent = "HG0401", Warning;
     /// Public and internal frontends in one load balancer (GEN-04).

@@ -59,8 +59,26 @@ impl Walk<'_> {
         if self.packet.is_midflow() {
             let text = format!("TCP without SYN: {ASK_THE_DRIVER}");
             self.miss(Stage::Balance, text);
+            if self.settings.adopt_midflow && !self.packet.has_syn() {
+                self.hit(Stage::Balance, "else it adopts the connection, by hash");
+                let backend = self.selected(action, id).ok().flatten();
+                self.adopted = backend.map(|backend| Learn { rule: id, backend });
+            }
             return Verdict::Punt(PuntReason::Midflow);
         }
+        match self.selected(action, id) {
+            Ok(Some(backend)) => self.translate_to(id, backend),
+            Ok(None) => Verdict::Drop(DropReason::NoBackend),
+            Err(reason) => Verdict::Drop(reason),
+        }
+    }
+
+    /// The backend that a rule leads to, by hash unless it has one only.
+    fn selected(
+        &mut self,
+        action: FrontendAction,
+        id: RuleId,
+    ) -> Result<Option<BackendId>, DropReason> {
         let Some(rule) = self
             .tables
             .rule
@@ -68,20 +86,16 @@ impl Walk<'_> {
             .find(|(k, _)| **k == id)
             .map(|(_, r)| *r)
         else {
-            return Verdict::Drop(DropReason::BrokenReference);
+            return Err(DropReason::BrokenReference);
         };
-        let backend = match action {
+        Ok(match action {
             FrontendAction::PortForward(backend, _) => {
                 let name = self.names.backend(backend);
                 self.hit(Stage::Balance, format!("inbound NAT to {name}"));
                 Some(backend)
             }
             FrontendAction::Balance(_) | FrontendAction::AnswerEcho => self.select(&rule),
-        };
-        match backend {
-            Some(backend) => self.translate_to(id, backend),
-            None => Verdict::Drop(DropReason::NoBackend),
-        }
+        })
     }
 
     fn select(&mut self, rule: &RuleConfig) -> Option<BackendId> {

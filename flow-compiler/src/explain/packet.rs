@@ -112,6 +112,11 @@ impl Packet {
         matches!(self.shape, Shape::Tcp { .. }) && !self.is_tcp_open()
     }
 
+    /// Whether it is TCP with SYN, with ACK or without.
+    pub const fn has_syn(&self) -> bool {
+        matches!(self.shape, Shape::Tcp { flags } if flags & tcp_flags::SYN != 0)
+    }
+
     /// Reads a packet.
     ///
     /// # Errors

@@ -99,6 +99,8 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// What becomes of it.
     pub verdict: Verdict,
+    /// Where the driver has the connection go on of which it knows nothing.
+    pub adopted: Option<Learn>,
 }
 
 impl Explanation {

@@ -50,7 +50,7 @@ fn explained(configuration: &str, packet: &str, from: &str) -> Explanation {
         firmware_api::UPLINK_PORT => Ingress::Uplink,
         port => Ingress::Vport(port),
     };
-    explain(&tables, &names, packet, ingress)
+    explain(&tables, &names, &ir.settings, packet, ingress)
 }
 
 /// The steps of a packet's way, as people read them.
@@ -154,6 +154,29 @@ fn a_33_packets_without_a_flow_are_the_drivers() {
         walk("tcp 10.0.0.4:40000 > 198.51.100.7:443 flags .", "a"),
         midflow
     );
+}
+
+/// where the connection goes on that the settings have adopted.
+#[test]
+fn a_33_explain_tells_who_adopts_a_connection() {
+    let adopting = format!("settings: {{ adoptMidflow: true }}\n{CONFIGURATION}");
+    let at = |packet: &str| {
+        let explanation = explained(&adopting, packet, "uplink");
+        assert_eq!(explanation.verdict, Verdict::Punt(PuntReason::Midflow));
+        let lines = explanation.step_lines();
+        (explanation.adopted.is_some(), lines.last().cloned())
+    };
+    let (adopted, last) = at("tcp 198.51.100.7:40000 > 203.0.113.10:80 flags .");
+    let last = last.expect("steps");
+    assert!(adopted && last.contains("backend a"), "{last}");
+    assert!(at("tcp 198.51.100.7:40000 > 203.0.113.10:50001 flags .").0);
+    assert!(!at("tcp 198.51.100.7:40000 > 203.0.113.10:80 flags SA").0);
+    let silent = explained(
+        CONFIGURATION,
+        "tcp 198.51.100.7:40000 > 203.0.113.10:80 flags .",
+        "uplink",
+    );
+    assert_eq!(silent.adopted, None);
 }
 
 #[test]

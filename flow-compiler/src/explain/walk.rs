@@ -9,6 +9,7 @@ use firmware_api::{DropReason, Family, PortId, PuntReason, UPLINK_PORT, Zone};
 use super::record::{Explanation, Learn, Stage, Step, Verdict};
 use super::search::{self, Key};
 use super::{Ingress, Packet, Shape};
+use crate::ir::Settings;
 use crate::names::Names;
 use crate::tables::Tables;
 
@@ -16,13 +17,21 @@ use crate::tables::Tables;
 const MAX_PASSES: u32 = 2;
 
 /// Explains where a packet would go that comes in at `from`, if no flow entry knows it.
-pub fn explain(tables: &Tables, names: &Names, packet: Packet, from: Ingress) -> Explanation {
+pub fn explain(
+    tables: &Tables,
+    names: &Names,
+    settings: &Settings,
+    packet: Packet,
+    from: Ingress,
+) -> Explanation {
     let mut walk = Walk {
         tables,
         names,
+        settings,
         packet,
         passes: 0,
         learn: None,
+        adopted: None,
         steps: Vec::new(),
     };
     let verdict = walk.ingress_port(from.port());
@@ -31,6 +40,7 @@ pub fn explain(tables: &Tables, names: &Names, packet: Packet, from: Ingress) ->
         from,
         steps: walk.steps,
         verdict,
+        adopted: walk.adopted,
     }
 }
 
@@ -38,9 +48,11 @@ pub fn explain(tables: &Tables, names: &Names, packet: Packet, from: Ingress) ->
 pub(super) struct Walk<'w> {
     pub(super) tables: &'w Tables,
     pub(super) names: &'w Names,
+    pub(super) settings: &'w Settings,
     pub(super) packet: Packet,
     passes: u32,
     pub(super) learn: Option<Learn>,
+    pub(super) adopted: Option<Learn>,
     steps: Vec<Step>,
 }
 

@@ -6,6 +6,7 @@
 mod index;
 mod outbound;
 mod rule;
+mod settings;
 mod uplink;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use crate::mac::MacAddr;
 pub use index::{FrontendIndex, InstanceIndex, LoadBalancerIndex, PoolIndex, ProbeIndex};
 pub use outbound::{Outbound, OutboundPlan, SnatAllotment, SnatQuota};
 pub use rule::{LoadBalancingRule, NatRule, OutboundRule, PortRange, Transport};
+pub use settings::{Flap, Settings};
 pub use uplink::{Link, NextHop, Uplink};
 
 /// Which documents' semantics hold where they differ (spec Part 4).
@@ -28,28 +30,12 @@ pub enum Profile {
     Current,
 }
 
-/// What the profile decides for the running system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Settings {
-    /// Public Standard frontends answer pings.
-    pub frontend_ping: bool,
-}
-
-impl Settings {
-    /// The settings of a profile.
-    pub const fn of(profile: Profile) -> Self {
-        Self {
-            frontend_ping: matches!(profile, Profile::Current),
-        }
-    }
-}
-
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ir {
     /// Whose semantics hold.
     pub profile: Profile,
-    /// What that decides.
+    /// What is chosen where documents leave a choice.
     pub settings: Settings,
     /// The link to the physical network.
     pub uplink: Uplink,
@@ -165,7 +151,7 @@ impl LoadBalancer {
         }
     }
 
-    /// Whether its frontends answer pings where the profile has them do so: public, Standard
+    /// Whether its frontends answer pings where the settings have them do so: public, Standard
     /// (L-ICMP-01, L-ICMP-04).
     pub fn answers_pings(&self) -> bool {
         !self.internal && self.sku == Sku::Standard
@@ -184,6 +170,8 @@ pub struct Frontend {
     pub name: String,
     /// The address.
     pub address: IpAddr,
+    /// Its own idle timeout in seconds, where it has one.
+    pub idle_seconds: Option<u32>,
 }
 
 /// A backend pool.

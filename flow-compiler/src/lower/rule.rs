@@ -85,7 +85,7 @@ impl Lowering<'_> {
         closed.insert((address, protocol, port), name);
     }
 
-    /// Public Standard frontends that have open rules answer pings, if the profile says so.
+    /// Public Standard frontends that have open rules answer pings, if the settings say so.
     fn add_ping(&mut self, balancer: &LoadBalancer, rule: &LoadBalancingRule) {
         if self.ir.settings.frontend_ping && balancer.answers_pings() && rule.is_open {
             let listening = (balancer.frontend(rule.frontend), 0);

@@ -3,6 +3,7 @@
 use firmware_api::Family;
 
 use super::addresses::{Addresses, is_private, is_probe_source};
+use super::idle::{self, Kind, Terms};
 use super::instances::Instances;
 use super::scope::Scope;
 use super::{Site, built, probes, rules};
@@ -66,7 +67,7 @@ impl<'a> Balancer<'a> {
             pools: Scope::new("a backend pool", report),
             probes: Scope::new("a probe", report),
         };
-        balancer.add_frontends(&mut scopes, addresses, report);
+        balancer.add_frontends(&mut scopes, Terms::of(file), addresses, report);
         balancer.add_pools(&mut scopes, &instances.all, report);
         probes::add(&mut balancer, &mut scopes, report);
         rules::add(&mut balancer, &scopes, file, &instances.all, report);
@@ -120,11 +121,12 @@ impl<'a> Balancer<'a> {
     fn add_frontends(
         &mut self,
         scopes: &mut Scopes<'_, 'a>,
+        terms: Terms,
         addresses: &mut Addresses<'_>,
         report: &Report,
     ) {
         for written in &self.config.frontends {
-            let index = self.add_frontend(written, addresses, report);
+            let index = self.add_frontend(written, terms, addresses, report);
             scopes.frontends.declare(&written.name, index);
         }
         let config = self.config;
@@ -141,6 +143,7 @@ impl<'a> Balancer<'a> {
     fn add_frontend(
         &mut self,
         written: &'a config::Frontend,
+        terms: Terms,
         addresses: &mut Addresses<'_>,
         report: &Report,
     ) -> Option<FrontendIndex> {
@@ -155,10 +158,13 @@ impl<'a> Balancer<'a> {
         } else if internal != self.internal {
             self.report_mixed(&name, address.span, report);
         }
+        let minutes = written.idle_minutes;
+        let seconds = idle::seconds(minutes, Kind::LoadBalancing, terms, self.sku, report);
         self.frontends.push(Site {
             ir: ir::Frontend {
                 name,
                 address: address.value,
+                idle_seconds: minutes.map(|_| seconds),
             },
             config: written,
         });

@@ -7,6 +7,7 @@
 mod addresses;
 mod balancer;
 mod frontend_ports;
+mod general;
 mod ha_ports;
 mod idle;
 mod inbound;
@@ -24,7 +25,7 @@ mod uplink;
 
 use crate::config::Config;
 use crate::diagnostic::Report;
-use crate::ir::{self, Ir, Settings};
+use crate::ir::{self, Ir};
 use addresses::Addresses;
 pub(crate) use addresses::is_private;
 use balancer::Balancer;
@@ -47,7 +48,7 @@ pub(crate) fn resolve(config: &Config, report: &Report) -> Option<Ir> {
     }
     Some(Ir {
         profile: config.profile,
-        settings: Settings::of(config.profile),
+        settings: general::resolve(&config.settings, config.profile),
         uplink,
         instances: instances.all,
         load_balancers: balancers.into_iter().map(Balancer::into_ir).collect(),

@@ -3,7 +3,7 @@
 use firmware_api::Family;
 
 use super::balancer::Balancer;
-use super::idle::Kind;
+use super::idle::{Inbound, Kind};
 use super::members;
 use super::rules::{Context, is_set};
 use crate::config::{self, Name, NatTarget};
@@ -16,6 +16,13 @@ struct Target {
     instance: InstanceIndex,
     port: u16,
     range: Option<PortRange>,
+}
+
+/// What the rules that one written rule stands for have alike.
+struct Common {
+    frontend: FrontendIndex,
+    idle_seconds: u32,
+    is_open: bool,
 }
 
 impl Context<'_, '_> {
@@ -45,10 +52,21 @@ impl Context<'_, '_> {
             }
             None => Vec::new(),
         };
-        let is_open = self.is_open(balancer, &written.name, written.allow_inbound, written.span);
+        let inbound = Inbound {
+            kind: Kind::InboundNat,
+            minutes: written.idle_minutes,
+            transport: written.protocol,
+            frontend: Some(frontend),
+            span: written.span,
+        };
+        let common = Common {
+            frontend,
+            idle_seconds: self.inbound_idle(balancer, &inbound),
+            is_open: self.is_open(balancer, &written.name, written.allow_inbound, written.span),
+        };
         let rules: Vec<NatRule> = targets
             .into_iter()
-            .filter_map(|target| self.nat_rule(balancer, written, frontend, target, is_open))
+            .filter_map(|target| nat_rule(written, &common, target))
             .collect();
         self.check_reset(balancer, written.tcp_reset, written.protocol);
         self.check_udp_idle(written.idle_minutes, written.protocol);
@@ -72,29 +90,6 @@ impl Context<'_, '_> {
             let span = written.target_span();
             self.report.add(Code::NatForAddresses, span, message, hint);
         }
-    }
-
-    fn nat_rule(
-        &self,
-        balancer: &Balancer<'_>,
-        written: &config::NatRule,
-        frontend: FrontendIndex,
-        target: Target,
-        is_open: bool,
-    ) -> Option<NatRule> {
-        Some(NatRule {
-            name: written.name.as_ref()?.value.clone(),
-            transport: written.protocol?.value,
-            frontend,
-            frontend_port: target.port,
-            range: target.range,
-            target: target.instance,
-            backend_port: written.backend_port.map_or(target.port, |port| port.value),
-            idle_seconds: self.idle(balancer, written.idle_minutes, Kind::InboundNat),
-            tcp_reset: is_set(written.tcp_reset),
-            floating_ip: is_set(written.floating_ip),
-            is_open,
-        })
     }
 
     fn instance(
@@ -158,4 +153,20 @@ impl Context<'_, '_> {
         }
         Some(range)
     }
+}
+
+fn nat_rule(written: &config::NatRule, common: &Common, target: Target) -> Option<NatRule> {
+    Some(NatRule {
+        name: written.name.as_ref()?.value.clone(),
+        transport: written.protocol?.value,
+        frontend: common.frontend,
+        frontend_port: target.port,
+        range: target.range,
+        target: target.instance,
+        backend_port: written.backend_port.map_or(target.port, |port| port.value),
+        idle_seconds: common.idle_seconds,
+        tcp_reset: is_set(written.tcp_reset),
+        floating_ip: is_set(written.floating_ip),
+        is_open: common.is_open,
+    })
 }

@@ -4,10 +4,10 @@ use firmware_api::selector::HashMode;
 
 use super::Site;
 use super::balancer::{Balancer, Scopes};
-use super::idle::{self, Kind};
+use super::idle::{self, Inbound, Kind, Terms};
 use crate::config::{self, Config, Name};
 use crate::diagnostic::{Code, Report, Spanned};
-use crate::ir::{FrontendIndex, Instance, LoadBalancingRule, OutboundRule, Profile};
+use crate::ir::{FrontendIndex, Instance, LoadBalancingRule, OutboundRule};
 
 /// Adds the rules of a load balancer.
 pub(super) fn add<'a>(
@@ -20,7 +20,7 @@ pub(super) fn add<'a>(
     declare_names(balancer.config, report);
     let context = Context {
         scopes,
-        profile: file.profile,
+        terms: Terms::of(file),
         secure_by_default: file.secure_by_default,
         instances,
         report,
@@ -64,7 +64,7 @@ fn declare_names(config: &config::LoadBalancer, report: &Report) {
 /// What the checks of one rule look at.
 pub(super) struct Context<'c, 'a> {
     pub(super) scopes: &'c Scopes<'c, 'a>,
-    profile: Profile,
+    pub(super) terms: Terms,
     pub(super) secure_by_default: bool,
     pub(super) instances: &'c [Instance],
     pub(super) report: &'c Report,
@@ -80,7 +80,16 @@ impl Context<'_, '_> {
         let pool = self.scopes.pools.find_some(&written.pool);
         let probe = self.scopes.probes.find_some(&written.probe);
         let minutes = written.idle_minutes;
-        let idle_seconds = self.idle(balancer, minutes, Kind::LoadBalancing);
+        let idle_seconds = self.inbound_idle(
+            balancer,
+            &Inbound {
+                kind: Kind::LoadBalancing,
+                minutes,
+                transport: written.protocol,
+                frontend,
+                span: written.span,
+            },
+        );
         self.check_reset(balancer, written.tcp_reset, written.protocol);
         self.check_udp_idle(minutes, written.protocol);
         self.check_tracking(written);
@@ -166,7 +175,7 @@ impl Context<'_, '_> {
         minutes: Option<Spanned<u32>>,
         kind: Kind,
     ) -> u32 {
-        idle::seconds(minutes, kind, self.profile, balancer.sku, self.report)
+        idle::seconds(minutes, kind, self.terms, balancer.sku, self.report)
     }
 }
 

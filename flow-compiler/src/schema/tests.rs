@@ -47,6 +47,7 @@ fn every_field_has_a_text_and_no_text_is_left_over() {
 fn whole() -> Value {
     json!({
         "headgate": 1,
+        "settings": { "frontendPing": true },
         "uplink": { "address": "203.0.113.2/24" },
         "instances": [{ "name": "a", "addresses": ["10.0.0.4"], "vport": 1, "mac": "02:00:00:00:00:04" }],
         "loadBalancers": [

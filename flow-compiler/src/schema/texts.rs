@@ -89,7 +89,7 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "\"seed\"",
                 "Which generation of Azure's documents holds where they differ: `seed` the older, `current` \
                  the newest. `current` allows longer idle timeouts and larger pools and answers pings \
-                 (A-01, A-13, A-24).",
+                 (A-01, A-13, A-24). `settings` choose one by one.",
             ),
             with(
                 "secureByDefault",
@@ -103,8 +103,63 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "The card's link to the physical network. Without it, everything goes from \
                  02:00:5e:00:00:01 to 02:00:5e:00:00:fe, untagged.",
             ),
+            text(
+                "settings",
+                "What holds on the whole card where Azure's documents contradict each other. Takes effect with the \
+                 configuration, without a restart.",
+            ),
             text("instances", "The virtual machines of this host."),
             text("loadBalancers", "The load balancers."),
+        ],
+    },
+    SectionText {
+        path: "settings",
+        meaning: "What holds on the whole card where Azure's documents contradict each other.",
+        fields: &[
+            with(
+                "frontendIdlePrecedence",
+                "false",
+                "Whether the idle timeout of a frontend beats those of the load-balancing and inbound NAT rules that \
+                 listen on it (L-IDLE-03, A-04). Flows keep the timeout they began with.",
+            ),
+            with(
+                "adminDownReset",
+                "false",
+                "Whether the established TCP flows of a member whose `adminState` is Down are reset at both ends at \
+                 once, whatever `drainPeriodInSeconds` says; else they go on until they end (A-11). UDP flows move in \
+                 either case.",
+            ),
+            text(
+                "frontendPing",
+                "Whether public Standard frontends answer pings (A-13). Absent: the profile decides, `seed` no, \
+                 `current` yes.",
+            ),
+            with(
+                "udpPortShareByDestIp",
+                "false",
+                "Whether UDP sources of one instance may share a SNAT port toward different destination addresses, \
+                 never toward the same one (A-16). A source then has a port for each destination address instead of \
+                 one for all. Taking the sharing back ends UDP flows that need another port then.",
+            ),
+            with(
+                "flapWindowInSeconds",
+                "60",
+                "A member that goes down within so many seconds after it came up flaps: the good answers that its next \
+                 coming up takes double. Each such time that it stays up takes one doubling off. 0 turns that off \
+                 (A-32, L-PRB-09).",
+            ),
+            with(
+                "flapMaxDoublings",
+                "3",
+                "How often they double at most; 0 turns that off (A-32).",
+            ),
+            with(
+                "adoptMidflow",
+                "false",
+                "Whether TCP of no known connection toward a frontend, other than SYN, goes on to the member that its \
+                 hash selects, so that connections outlive a restart of the driver (A-33). Else it is dropped. Late \
+                 packets of a flow that was reset on idle are answered by a reset in either case.",
+            ),
         ],
     },
     SectionText {
@@ -222,6 +277,12 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "internal",
                 "Whether only instances reach it. Absent: true for private addresses (10.0.0.0/8, 172.16.0.0/12, \
                  192.168.0.0/16, fc00::/7).",
+            ),
+            text(
+                "idleTimeoutInMinutes",
+                "Minutes without a packet after which a TCP flow to it is forgotten, in the range of load-balancing \
+                 rules. Holds with `settings.frontendIdlePrecedence`. Absent: 4 for a public frontend, as Azure's \
+                 public addresses carry; of an internal one the rules' hold (A-04).",
             ),
         ],
     },

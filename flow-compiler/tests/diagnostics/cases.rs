@@ -435,6 +435,13 @@ fn rule_cases() -> Vec<Case> {
         ),
         (&["HG0510"], rules(&[&http("idleTimeoutInMinutes: 31")])),
         (
+            &["HG0341"],
+            rules(&[&http("idleTimeoutInMinutes: 9")]).replace(
+                "address: 203.0.113.10 }",
+                "address: 203.0.113.10, idleTimeoutInMinutes: 15 }",
+            ),
+        ),
+        (
             &["HG0512", "HG0512"],
             rules(&[&format!(
                 "{UDP}, idleTimeoutInMinutes: 5, enableTcpReset: true"

@@ -282,6 +282,51 @@ fn l_idle_03_08_a_04_defaults_of_rules_are_those_of_the_resource_model() {
     );
 }
 
+/// L-IDLE-03, A-04: the timeout of a public address is its frontend's; of an instance's own it is
+/// nobody's.
+#[test]
+fn l_idle_03_a_04_a_public_address_s_timeout_goes_to_its_frontend() {
+    let public = |name: &str, last: u8, minutes: u32| {
+        format!(
+            r#"{{ "type": "Microsoft.Network/publicIPAddresses", "name": "{name}", "sku": {{ "name": "Standard" }}, "properties": {{ "ipAddress": "203.0.113.{last}", "idleTimeoutInMinutes": {minutes} }} }}"#
+        )
+    };
+    let of_public = |name: &str| format!(r#"{{ "id": "{PROVIDERS}/publicIPAddresses/{name}" }}"#);
+    let import = |frontend: &str, more: &str| {
+        let text = format!(
+            r#"[{{ "type": "Microsoft.Network/loadBalancers", "name": "lb", "sku": {{ "name": "Standard" }}, "properties": {{
+  "frontendIPConfigurations": [{{ "name": "f", "properties": {{ "publicIPAddress": {frontend} }} }}] }} }}{more}]"#
+        );
+        arm(&[Source::new("case.json", text)], 0, &Options::default())
+    };
+    let field = "address: 203.0.113.10, idleTimeoutInMinutes: 12 }";
+    let referred = import(&of_public("ip"), &format!(", {}", public("ip", 10, 12)));
+    assert!(yaml(&referred).contains(field), "{}", yaml(&referred));
+    assert_eq!(codes(&referred), [""; 0]);
+    let inline = r#"{ "properties": { "ipAddress": "203.0.113.10", "idleTimeoutInMinutes": 12 } }"#;
+    assert!(yaml(&import(inline, "")).contains(field));
+    let default = import(&of_public("ip"), &format!(", {}", public("ip", 10, 4)));
+    assert!(!yaml(&default).contains("idleTimeoutInMinutes"));
+
+    let interface = format!(
+        r#", {}, {{ "type": "Microsoft.Network/networkInterfaces", "name": "n", "properties": {{ "macAddress": "00-0D-3A-00-00-04", "ipConfigurations": [
+  {{ "name": "one", "properties": {{ "primary": true, "privateIPAddress": "10.0.0.4", "publicIPAddress": {} }} }}] }} }}"#,
+        public("own", 99, 12),
+        of_public("own")
+    );
+    let own = import(
+        r#"{ "properties": { "ipAddress": "203.0.113.10" } }"#,
+        &interface,
+    );
+    assert!(!yaml(&own).contains("idleTimeoutInMinutes: 12"));
+    let told = own.diagnostics.iter();
+    let told = told.filter(|d| d.message.contains("idleTimeoutInMinutes"));
+    assert_eq!(
+        told.map(|d| d.code.number()).collect::<Vec<_>>(),
+        ["HG0802"]
+    );
+}
+
 /// A NAT rule of a range, and a NAT pool.
 fn nat(kind: &str, first: u32, last: u32, name: &str) -> String {
     let target = if kind == "inboundNatRules" {

@@ -1,4 +1,4 @@
-//! A driver on a card in this process, for benches: one rule over one instance.
+//! A driver on a card in this process, for benches.
 
 use std::sync::Arc;
 
@@ -25,17 +25,27 @@ loadBalancers:
       - { name: http, protocol: Tcp, frontend: public, frontendPort: 80, backendPool: web, backendPort: 8080 }
 "#;
 
-/// Starts a driver, with memory for every flow of the card.
+/// Starts a driver of one rule over one instance, with memory for every flow of the card.
+#[allow(dead_code, reason = "each bench is a program of its own")]
 pub(crate) fn start<E: Engine>(
     card: &mut Card<E>,
     ports: &mut MemoryPorts,
+) -> Driver<Shared<SimMemory>> {
+    start_with(card, ports, CONFIGURATION)
+}
+
+/// Starts a driver with that configuration.
+pub(crate) fn start_with<E: Engine>(
+    card: &mut Card<E>,
+    ports: &mut MemoryPorts,
+    configuration: &str,
 ) -> Driver<Shared<SimMemory>> {
     let bars = card.bars().clone();
     let share = |memory: &Arc<SimMemory>| Shared(Arc::clone(memory));
     let device = Device::open(share(&bars.bar0), share(&bars.bar2), share(&bars.rings));
     let mut driver = Driver::start(
         device.expect("our card"),
-        &Source::new("bench.yaml", CONFIGURATION),
+        &Source::new("bench.yaml", configuration),
         0,
         Options::new("sim", HashKey(3, 5)),
         || {

@@ -1,8 +1,9 @@
-//! Members on their way out (L-ADM-07, A-12).
+//! Members on their way out (L-ADM-07, A-11, A-12).
 //!
 //! A pool with a drain period gives the TCP flows of a member that leaves it, or that the
 //! administrator sets down, that long to end by themselves. Then both ends are reset and the flows
-//! are gone. A member that comes back in time keeps its flows.
+//! are gone. A member that comes back in time keeps its flows. The settings may leave the flows of a
+//! member that is set down no time at all.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -34,24 +35,38 @@ struct Drain {
     is_over: bool,
 }
 
-/// A rule whose pool has a drain period.
+/// A rule that gives members on their way out a period, milliseconds.
 #[derive(Debug)]
 struct DrainingRule {
-    period: u64,
+    /// Of members that left; none = for ever.
+    after_leaving: Option<u64>,
+    /// Of members that the administrator set down.
+    after_down: u64,
     /// Members that may keep their flows.
     staying: HashSet<Seat>,
     /// Members that the administrator set down.
     down: HashSet<Seat>,
 }
 
+impl DrainingRule {
+    /// How long the flows of a seat last; none = for ever.
+    fn period(&self, seat: &Seat) -> Option<u64> {
+        if self.staying.contains(seat) {
+            None
+        } else if self.down.contains(seat) {
+            Some(self.after_down)
+        } else {
+            self.after_leaving
+        }
+    }
+}
+
 impl Drains {
     /// Takes a new configuration in place of another.
     fn follow(&mut self, now: u64, old: Option<&InForce>, new: &InForce) {
         let rules: HashMap<RuleId, DrainingRule> = draining_rules(new).collect();
-        self.seats.retain(|seat, _| {
-            let rule = rules.get(&seat.0);
-            rule.is_some_and(|rule| !rule.staying.contains(seat))
-        });
+        let period = |seat: &Seat| rules.get(&seat.0)?.period(seat);
+        self.seats.retain(|seat, _| period(seat).is_some());
         if rules.is_empty() {
             self.next = None;
             return;
@@ -59,18 +74,16 @@ impl Drains {
         let before = old.into_iter().flat_map(|old| {
             balanced(old).flat_map(|(id, balancer, rule)| seats(&old.ir, id, balancer, rule))
         });
-        for (seat, _) in before {
-            let rule = rules.get(&seat.0);
-            if rule.is_some_and(|rule| !rule.staying.contains(&seat)) {
+        let before = before.map(|(seat, _)| seat);
+        let down = rules.values().flat_map(|rule| rule.down.iter().copied());
+        for seat in before.chain(down) {
+            if period(&seat).is_some() {
                 self.begin(now, seat);
             }
         }
-        for seat in rules.values().flat_map(|rule| &rule.down) {
-            self.begin(now, *seat);
-        }
         for (seat, drain) in &mut self.seats {
-            if let Some(rule) = rules.get(&seat.0) {
-                drain.until = drain.since.saturating_add(rule.period);
+            if let Some(period) = period(seat) {
+                drain.until = drain.since.saturating_add(period);
             }
         }
         self.find_next();
@@ -129,8 +142,11 @@ fn balanced(
 }
 
 fn draining_rules(in_force: &InForce) -> impl Iterator<Item = (RuleId, DrainingRule)> {
-    balanced(in_force).filter_map(|(id, balancer, rule)| {
-        let period = u64::from(balancer.pools[rule.pool.0].drain_seconds?) * 1_000;
+    let at_once = in_force.ir.settings.admin_down_reset.then_some(0);
+    balanced(in_force).filter_map(move |(id, balancer, rule)| {
+        let seconds = balancer.pools[rule.pool.0].drain_seconds;
+        let after_leaving = seconds.map(|seconds| u64::from(seconds) * 1_000);
+        let after_down = at_once.or(after_leaving)?;
         // Without a probe the administrator's word has no effect (L-ADM-05).
         let is_down = |state| rule.probe.is_some() && state == AdminState::Down;
         let all: Vec<(Seat, AdminState)> = seats(&in_force.ir, id, balancer, rule).collect();
@@ -141,7 +157,8 @@ fn draining_rules(in_force: &InForce) -> impl Iterator<Item = (RuleId, DrainingR
         Some((
             id,
             DrainingRule {
-                period,
+                after_leaving,
+                after_down,
                 staying: of(false),
                 down: of(true),
             },

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use firmware_api::entry::backend::BackendId;
+use firmware_api::entry::rule::RuleId;
 use firmware_api::{Memory, PortId};
 use flow_compiler::ir::{Instance, Ir, NextHop};
 use flow_compiler::lower::Lowered;
@@ -45,6 +47,7 @@ impl<M: Memory> Engine<M> {
             .collect();
         active.ours = public_addresses(ir).collect();
         active.pings = miss::answers(ir, lowered);
+        active.adopt_midflow = ir.settings.adopt_midflow;
     }
 
     /// A number that stands for another rule begins its counters anew.
@@ -85,22 +88,21 @@ impl<M: Memory> Engine<M> {
     }
 
     /// Whether any slot of the rule's selection names another backend than before.
-    fn selection_changed(&self, rule: u16, lowered: &Lowered) -> bool {
+    fn selection_changed(&self, rule: RuleId, lowered: &Lowered) -> bool {
         let Some(in_force) = &self.in_force else {
             return true;
         };
-        let slots = |lowered: &Lowered| {
-            let config = lowered.tables.rule.get(&rule)?;
-            let end = config.selector_base + config.selector_size;
-            let range = lowered.tables.selector.range(config.selector_base..end);
-            Some(
-                range
-                    .map(|(slot, backend)| (slot - config.selector_base, *backend))
-                    .collect::<Vec<_>>(),
-            )
-        };
-        slots(&in_force.lowered) != slots(lowered)
+        !slots(&in_force.lowered, rule).eq(slots(lowered, rule))
     }
+}
+
+/// The slots that a rule selects from, counted from its first, and whom they name.
+fn slots(lowered: &Lowered, rule: RuleId) -> impl Iterator<Item = (u32, BackendId)> + '_ {
+    lowered.tables.rule.get(&rule).into_iter().flat_map(|rule| {
+        let (base, end) = (rule.selector_base, rule.selector_base + rule.selector_size);
+        let slots = lowered.tables.selector.range(base..end);
+        slots.map(move |(slot, backend)| (slot - base, *backend))
+    })
 }
 
 fn facts_of(ir: &Ir, name: &RuleName, now: u64) -> RuleFacts {

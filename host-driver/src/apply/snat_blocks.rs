@@ -7,16 +7,18 @@ use flow_compiler::ir::Ir;
 use super::outbound;
 use crate::conn::Origin;
 use crate::engine::Engine;
+use crate::miss::snat_flow;
 use crate::snat::{self, Block, Changes, Lost};
 
 impl<M: Memory> Engine<M> {
     /// Gives out the ports of a configuration; returns how many flows lost theirs (SNAT-21).
     pub(super) fn reallocate(&mut self, ir: &Ir) -> usize {
+        let parted = self.follow_udp_sharing(ir.settings.udp_port_share_by_dest_ip);
         let changes = match self.snat.configure(outbound::plan(ir)) {
             Ok(changes) => changes,
             Err(error) => {
                 tracing::error!(%error, "a planned SNAT allocation was not carried out");
-                return 0;
+                return parted;
             }
         };
         let lost = self.end_lost_flows(&changes.lost);
@@ -29,7 +31,25 @@ impl<M: Memory> Engine<M> {
         self.grant(&changes);
         let late = self.snat.confirm(&changes.revoked);
         self.grant(&late);
-        lost
+        parted + lost
+    }
+
+    /// Lets UDP sources share ports or not; returns how many flows have no port then.
+    fn follow_udp_sharing(&mut self, is_shared: bool) -> usize {
+        if !self.snat.share_udp_ports(is_shared) {
+            return 0;
+        }
+        let mut parted = Vec::new();
+        for (id, conn) in self.flows.records.iter() {
+            let flow = snat_flow(conn).filter(|flow| flow.protocol == snat::Protocol::Udp);
+            if flow.is_some_and(|flow| self.snat.restore(&flow, conn.outside).is_err()) {
+                parted.push(id);
+            }
+        }
+        parted
+            .into_iter()
+            .filter(|id| self.remove(*id).is_some())
+            .count()
     }
 
     fn grant(&mut self, changes: &Changes) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 
-use flow_compiler::ir::{Ir, Probe, ProbeProtocol, ProbeTarget};
+use flow_compiler::ir::{Flap, Ir, Probe, ProbeProtocol, ProbeTarget};
 
 use crate::health::{
     self, Health, HoldDown, Outcome, PathError, Reason, RequestPath, Target, Transition,
@@ -84,6 +84,13 @@ fn spec(probe: &Probe) -> Result<health::Probe, PathError> {
     })
 }
 
+fn hold_down(flap: Flap) -> HoldDown {
+    HoldDown {
+        window_ms: u64::from(flap.window_seconds) * 1_000,
+        max_doublings: flap.max_doublings,
+    }
+}
+
 impl Watch {
     /// The probes of a configuration that this driver cannot ask, ready to print.
     pub(crate) fn unsupported(ir: &Ir) -> Vec<String> {
@@ -110,14 +117,18 @@ impl Watch {
 
     /// Takes the targets of a new configuration.
     pub(crate) fn follow(&mut self, now: u64, ir: &Ir) {
+        let hold_down = hold_down(ir.settings.flap);
         let mut old = std::mem::take(&mut self.targets);
         for target in ir.probe_targets() {
             let probe = &ir.load_balancers[target.load_balancer.0].probes[target.probe.0];
             let Ok(spec) = spec(probe) else { continue };
             let key = key(ir, &target);
             let watched = match old.remove(&key) {
-                Some(same) if same.spec == spec => same,
-                former => self.begin(now, target.address, spec, former),
+                Some(mut same) if same.spec == spec => {
+                    same.state.set_hold_down(hold_down);
+                    same
+                }
+                former => self.begin(now, target.address, (spec, hold_down), former),
             };
             self.targets.insert(key, watched);
         }
@@ -130,7 +141,7 @@ impl Watch {
         &mut self,
         now: u64,
         address: IpAddr,
-        spec: health::Probe,
+        (spec, hold_down): (health::Probe, HoldDown),
         former: Option<Watched>,
     ) -> Watched {
         let up = former
@@ -141,7 +152,6 @@ impl Watch {
         let id = TargetId(self.next_id);
         self.next_id += 1;
         self.changes.add.push((id, address, spec.clone()));
-        let hold_down = HoldDown::default();
         let state = if up {
             Target::adopt_up(now, &spec, hold_down)
         } else {

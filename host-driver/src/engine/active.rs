@@ -64,6 +64,8 @@ pub struct Active {
     pub(crate) macs: HashMap<Mac, PortId>,
     pub(crate) ours: HashSet<IpAddr>,
     pub(crate) pings: HashMap<IpAddr, Answer>,
+    /// TCP of no known connection toward a frontend goes on where its hash leads.
+    pub(crate) adopt_midflow: bool,
 }
 
 impl Active {

@@ -2,7 +2,8 @@
 
 use firmware_api::entry::flow::FlowKey;
 use firmware_api::{Memory, PuntReason, UPLINK_PORT, Zone};
-use flow_compiler::explain::{Ingress, Packet, Verdict, explain};
+use flow_compiler::explain::{Explanation as Found, Ingress, Learn, Packet, Verdict, explain};
+use flow_compiler::names::Names;
 
 use super::Engine;
 use crate::conn::{Conn, Endpoint, Origin};
@@ -41,15 +42,22 @@ impl<M: Memory> Engine<M> {
         } else {
             Ingress::Vport(port)
         };
-        let found = explain(&in_force.lowered.tables, names, packet, ingress);
+        let settings = &in_force.ir.settings;
+        let found = explain(&in_force.lowered.tables, names, settings, packet, ingress);
         Answer::Explanation(Explanation {
             stages: found.step_lines(),
             verdict: found.verdict_text(names),
-            live: self.live_facts(&packet, ingress, &found.verdict),
+            live: self.live_facts(&packet, ingress, &found, names),
         })
     }
 
-    fn live_facts(&self, packet: &Packet, from: Ingress, verdict: &Verdict) -> Vec<String> {
+    fn live_facts(
+        &self,
+        packet: &Packet,
+        from: Ingress,
+        found: &Found,
+        names: &Names,
+    ) -> Vec<String> {
         if !packet.has_ports() {
             return vec!["flow: none; only TCP and UDP have flow entries".to_owned()];
         }
@@ -67,7 +75,7 @@ impl<M: Memory> Engine<M> {
         };
         match self.flow_at(key) {
             Some((id, conn)) => self.flow_facts(id, conn),
-            None => self.missing_facts(&key, from, verdict),
+            None => self.missing_facts(&key, from, found, names),
         }
     }
 
@@ -109,9 +117,10 @@ impl<M: Memory> Engine<M> {
         &self,
         key: &FlowKey<std::net::IpAddr>,
         from: Ingress,
-        verdict: &Verdict,
+        found: &Found,
+        names: &Names,
     ) -> Vec<String> {
-        let mut facts = vec![match verdict {
+        let mut facts = vec![match found.verdict {
             Verdict::Forward { learn: Some(_), .. } => {
                 "flow: no entry yet; this packet would be the first of its flow".to_owned()
             }
@@ -121,7 +130,7 @@ impl<M: Memory> Engine<M> {
             facts.push("the flow idled out and was reset; a late packet is answered by RST".into());
         }
         if let (Verdict::Punt(PuntReason::SnatMiss), Some(protocol)) =
-            (verdict, snat_protocol(key.protocol))
+            (found.verdict, snat_protocol(key.protocol))
         {
             let usage = self.snat.usage(InstanceId(from.port().into()), protocol);
             facts.push(format!(
@@ -129,10 +138,18 @@ impl<M: Memory> Engine<M> {
                 usage.used, usage.allocated, usage.failed
             ));
         }
-        if verdict == &Verdict::Punt(PuntReason::Midflow) {
+        if found.verdict == Verdict::Punt(PuntReason::Midflow) {
             let source = Endpoint::new(key.source, key.source_port);
+            let fate = match found.adopted {
+                Some(Learn { rule, backend }) => format!(
+                    "adopt it for rule {}, backend {}",
+                    names.rule(rule),
+                    names.backend(backend)
+                ),
+                None => "drop the packet".to_owned(),
+            };
             facts.push(format!(
-                "no flow of {source} is known: the driver would drop the packet"
+                "no flow of {source} is known: the driver would {fate}"
             ));
         }
         facts

@@ -5,9 +5,8 @@ use firmware_api::Memory;
 
 use super::Engine;
 use crate::aging::{Tombstones, Wheel};
-use crate::conn::{Conn, Origin, Records};
-use crate::miss::{Refusal, snat_protocol};
-use crate::snat::{Flow, InstanceId};
+use crate::conn::{Conn, Records};
+use crate::miss::{Refusal, snat_flow};
 use crate::table::{FlowEntry, InsertError};
 
 /// The flows of the card.
@@ -87,22 +86,9 @@ impl<M: Memory> Engine<M> {
         let [forward, reverse] = conn.keys();
         self.tables.remove_pair(&self.device, forward, reverse);
         self.flows.wheel.cancel(id);
-        if conn.origin == Origin::Outbound {
-            self.release_port(&conn);
+        if let Some(flow) = snat_flow(&conn) {
+            self.snat.release(self.now, &flow, conn.outside, 0);
         }
         Some(conn)
-    }
-
-    fn release_port(&mut self, conn: &Conn) {
-        let Some(protocol) = snat_protocol(conn.protocol) else {
-            return;
-        };
-        let flow = Flow {
-            instance: InstanceId(conn.initiator_egress.into()),
-            protocol,
-            inside: conn.initiator,
-            remote: conn.inside,
-        };
-        self.snat.release(self.now, &flow, conn.outside, 0);
     }
 }

@@ -29,6 +29,15 @@ impl HoldDown {
         max_doublings: 0,
     };
 
+    /// The doublings that a backend can have.
+    pub(super) fn most(self) -> u32 {
+        if self.window_ms == 0 {
+            0
+        } else {
+            self.max_doublings
+        }
+    }
+
     /// A backend went down after `up_ms` of being up. Returns its doublings, and how many of them
     /// the next Up has to pay for.
     pub(super) fn on_down(self, doublings: u32, up_ms: u64) -> (u32, u32) {

@@ -45,8 +45,8 @@ pub struct Target {
     health: Health,
     /// Consecutive answers against the present state.
     against: u32,
-    /// Successes the next Up takes.
-    needed: u32,
+    /// What the next Up has to pay for; `None` until the first Up.
+    owed: Option<u32>,
     doublings: u32,
     up_since: u64,
     last_good: u64,
@@ -64,7 +64,7 @@ impl Target {
             hold_down,
             health: Health::Down,
             against: 0,
-            needed: 1,
+            owed: None,
             doublings: 0,
             up_since: 0,
             last_good: 0,
@@ -78,6 +78,14 @@ impl Target {
         target.last_good = now;
         target.go_up(now);
         target
+    }
+
+    /// Takes other knobs, which forgive what exceeds them.
+    pub fn set_hold_down(&mut self, hold_down: HoldDown) {
+        self.hold_down = hold_down;
+        let most = hold_down.most();
+        self.doublings = self.doublings.min(most);
+        self.owed = self.owed.map(|owed| owed.min(most));
     }
 
     /// Takes one probe's outcome.
@@ -131,7 +139,14 @@ impl Target {
             return None;
         }
         self.against += 1;
-        (decisive || self.against >= self.needed).then(|| self.go_up(now))
+        (decisive || self.against >= self.needed()).then(|| self.go_up(now))
+    }
+
+    /// Successes the next Up takes; the first takes one (L-PRB-08).
+    fn needed(&self) -> u32 {
+        let factor = |owed| 1_u32.checked_shl(owed).unwrap_or(u32::MAX);
+        self.owed
+            .map_or(1, |owed| self.up_count.saturating_mul(factor(owed)))
     }
 
     fn bad(&mut self, now: u64, decisive: bool, reason: Reason) -> Option<Transition> {
@@ -160,9 +175,7 @@ impl Target {
             .hold_down
             .on_down(self.doublings, now.saturating_sub(self.up_since));
         self.doublings = doublings;
-        self.needed = self
-            .up_count
-            .saturating_mul(1_u32.checked_shl(owed).unwrap_or(u32::MAX));
+        self.owed = Some(owed);
         self.health = Health::Down;
         self.against = 0;
         self.failure = Some(reason);

@@ -12,7 +12,7 @@ mod teardown;
 pub(crate) use echo::answers;
 pub(crate) use learn::Ahead;
 pub use refusal::{Refusal, Refusals};
-pub(crate) use snat_miss::snat_protocol;
+pub(crate) use snat_miss::{snat_flow, snat_protocol};
 
 use firmware_api::entry::flow::FlowKey;
 use firmware_api::entry::port::PortKind;

@@ -63,6 +63,19 @@ impl<M: Memory> Engine<M> {
     }
 }
 
+/// A flow that has a SNAT port, as the allocator knows it.
+pub(crate) fn snat_flow(conn: &Conn) -> Option<Flow> {
+    if conn.origin != Origin::Outbound {
+        return None;
+    }
+    Some(Flow {
+        instance: InstanceId(conn.initiator_egress.into()),
+        protocol: snat_protocol(conn.protocol)?,
+        inside: conn.initiator,
+        remote: conn.inside,
+    })
+}
+
 /// The allocator's name of a protocol that has SNAT ports.
 pub(crate) fn snat_protocol(protocol: firmware_api::Protocol) -> Option<Protocol> {
     match protocol {

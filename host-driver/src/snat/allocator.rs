@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
+use super::cones::Reuse;
 use super::hold::Holds;
 use super::mapping::{Endpoint, Flow, InstanceId, Protocol};
 use super::plan::Plan;
@@ -28,8 +29,9 @@ pub enum Exhausted {
         /// The destination.
         remote: Endpoint,
     },
-    /// TCP: every port of the instance has a flow to this destination (SNAT-02).
-    #[error("all {ports} TCP SNAT ports of {instance} are in use toward {remote}")]
+    /// Every port of the instance has a flow to this destination: TCP (SNAT-02), or UDP where ports
+    /// are shared.
+    #[error("all {ports} SNAT ports of {instance} are in use toward {remote}")]
     AllInUseToward {
         /// The sender.
         instance: InstanceId,
@@ -81,6 +83,7 @@ pub struct Allocator {
     pub(super) spaces: HashMap<(IpAddr, Protocol), Space>,
     pub(super) holds: Holds,
     pub(super) plan: Plan,
+    udp_is_shared: bool,
 }
 
 impl Default for Allocator {
@@ -98,11 +101,37 @@ impl Allocator {
             spaces: HashMap::new(),
             holds,
             plan: Plan::default(),
+            udp_is_shared: false,
         }
     }
 
+    /// Whether UDP sources of an instance share ports toward different addresses; they do not
+    /// at first. True if that is another rule than before.
+    ///
+    /// Then no UDP flow is known any more, held ones neither: [`restore`](Self::restore) those that
+    /// live. What is refused there has no port under the new rule, and must end.
+    #[must_use = "UDP flows have to be restored"]
+    pub fn share_udp_ports(&mut self, is_shared: bool) -> bool {
+        if self.udp_is_shared == is_shared {
+            return false;
+        }
+        self.udp_is_shared = is_shared;
+        self.holds.retain(|flow, _| flow.protocol != Protocol::Udp);
+        let reuse = self.reuse(Protocol::Udp);
+        let pools = self.pools.values_mut();
+        pools
+            .filter(|pool| pool.protocol == Protocol::Udp)
+            .for_each(|pool| pool.begin_anew(reuse));
+        true
+    }
+
+    pub(super) fn reuse(&self, protocol: Protocol) -> Reuse {
+        Reuse::of(protocol, self.udp_is_shared)
+    }
+
     /// A public port for a new flow: the lowest that its instance owns on the first address which
-    /// has one not in use toward the same destination (TCP), or of no other source (UDP).
+    /// has one not in use toward the same destination (TCP), or of no other source (UDP; where ports
+    /// are shared, of no other one that sends to the same address).
     ///
     /// Call it once for each flow. A flow that is being held gets its old port back, and is no
     /// longer held: a VM may reuse a 5-tuple in `TIME_WAIT`.
@@ -110,10 +139,11 @@ impl Allocator {
         if let Some(public) = self.holds.cancel(flow) {
             return Ok(public);
         }
+        let reuse = self.reuse(flow.protocol);
         let pool = self.pools.entry((flow.instance, flow.protocol));
-        let pool = pool.or_insert_with(|| Pool::new(flow.protocol));
+        let pool = pool.or_insert_with(|| Pool::new(flow.protocol, reuse));
         pool.take(flow)
-            .ok_or_else(|| exhausted(flow, pool.ports_for(flow.remote.address)))
+            .ok_or_else(|| exhausted(flow, reuse, pool.ports_for(flow.remote.address)))
     }
 
     /// Releases the port of a flow, at once (`after` 0: idle) or `after` ms from `now`.
@@ -199,24 +229,24 @@ impl Allocator {
     }
 }
 
-fn exhausted(flow: &Flow, ports: u32) -> Exhausted {
+fn exhausted(flow: &Flow, reuse: Reuse, ports: u32) -> Exhausted {
     let &Flow {
         instance,
         protocol,
         remote,
         ..
     } = flow;
-    match protocol {
+    match reuse {
         _ if ports == 0 => Exhausted::NoPorts {
             instance,
             protocol,
             remote,
         },
-        Protocol::Tcp => Exhausted::AllInUseToward {
+        Reuse::OtherEndpoints | Reuse::OtherAddresses => Exhausted::AllInUseToward {
             instance,
             ports,
             remote,
         },
-        Protocol::Udp => Exhausted::AllInUse { instance, ports },
+        Reuse::SameSource => Exhausted::AllInUse { instance, ports },
     }
 }

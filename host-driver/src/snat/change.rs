@@ -40,7 +40,7 @@ pub enum Lost {
         /// Its destination.
         remote: Endpoint,
     },
-    /// All flows of one inside endpoint, which share a port.
+    /// All flows of one inside endpoint on a port.
     Udp {
         /// Whose flows.
         instance: InstanceId,

@@ -4,7 +4,7 @@
 //! Plan ─► reconfigure ─► space   blocks of 8 ports per public address and protocol, quarantine
 //!             │            │
 //!             └─► pool ─► range   an instance's ports, and where they are in use (port_set)
-//!                  ▲
+//!                  ▲           └─► cones   ports of UDP sources
 //! Flow ─► allocator ─► hold       ports kept for a while after FIN or RST
 //! ```
 //!
@@ -17,6 +17,7 @@
 
 mod allocator;
 mod change;
+mod cones;
 mod hold;
 mod mapping;
 mod plan;

@@ -2,10 +2,10 @@
 //!
 //! Keeps `used <= allocated` (SNAT-17): a port is used only while a range owns it.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::change::Lost;
+use super::cones::{Cones, Reuse};
 use super::mapping::{Endpoint, Flow, InstanceId, Protocol};
 use super::plan::Share;
 use super::range::Range;
@@ -33,28 +33,40 @@ pub struct Usage {
 pub(super) enum Conflict {
     NotOwned,
     InUse,
-    /// The inside endpoint has this port already.
+    /// The flow's source has this port already.
     OtherPort(Endpoint),
 }
 
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) protocol: Protocol,
+    reuse: Reuse,
     /// In the order in which they are filled.
     pub(super) ranges: Vec<Range>,
-    /// UDP: the port of each inside endpoint. Empty for TCP.
-    cones: HashMap<Endpoint, Endpoint>,
+    cones: Cones,
     pub(super) usage: Usage,
 }
 
 impl Pool {
-    pub(super) fn new(protocol: Protocol) -> Self {
+    pub(super) fn new(protocol: Protocol, reuse: Reuse) -> Self {
         Self {
             protocol,
+            reuse,
             ranges: Vec::new(),
-            cones: HashMap::new(),
+            cones: Cones::new(reuse),
             usage: Usage::default(),
         }
+    }
+
+    /// Takes another rule of reuse, and forgets every flow.
+    pub(super) fn begin_anew(&mut self, reuse: Reuse) {
+        self.reuse = reuse;
+        self.cones = Cones::new(reuse);
+        for range in &mut self.ranges {
+            range.begin_anew(reuse);
+        }
+        self.usage.used = 0;
+        self.usage.flows = 0;
     }
 
     /// The range on `address`, which becomes the last one if there was none.
@@ -64,7 +76,7 @@ impl Pool {
             .iter()
             .position(|range| range.address == address);
         let at = at.unwrap_or_else(|| {
-            self.ranges.push(Range::new(address, self.protocol));
+            self.ranges.push(Range::new(address, self.reuse));
             self.ranges.len() - 1
         });
         &mut self.ranges[at]
@@ -91,7 +103,7 @@ impl Pool {
     /// Whether `public` is in use by `flow`, as far as the allocator can tell.
     pub(super) fn has(&self, flow: &Flow, public: Endpoint) -> bool {
         match self.protocol {
-            Protocol::Udp => self.cones.get(&flow.inside) == Some(&public),
+            Protocol::Udp => self.cones.get(flow) == Some(public),
             Protocol::Tcp => self
                 .ranges
                 .iter()
@@ -106,11 +118,12 @@ impl Pool {
             return Some(public);
         }
         let v4 = flow.remote.address.is_ipv4();
+        let toward = self.reuse.toward(flow.remote);
         let mut ranges = self
             .ranges
             .iter_mut()
             .filter(|range| range.address.is_ipv4() == v4);
-        let taken = ranges.find_map(|range| Some((range.address, range.take(flow.remote)?)));
+        let taken = ranges.find_map(|range| Some((range.address, range.take(toward)?)));
         let Some((address, (port, first))) = taken else {
             self.usage.failed += 1;
             return None;
@@ -129,11 +142,11 @@ impl Pool {
         let range = range
             .filter(|range| range.owns(public.port))
             .ok_or(Conflict::NotOwned)?;
-        let first = match self.cones.get(&flow.inside) {
-            Some(&other) if other != public => return Err(Conflict::OtherPort(other)),
+        let first = match self.cones.get(flow) {
+            Some(other) if other != public => return Err(Conflict::OtherPort(other)),
             Some(_) => range.join(public.port),
             None => range
-                .take_exactly(flow.remote, public.port)
+                .take_exactly(self.reuse.toward(flow.remote), public.port)
                 .ok_or(Conflict::InUse)?,
         };
         self.record(flow, public, first);
@@ -143,20 +156,29 @@ impl Pool {
     /// Gives `public` back; false if the flow does not have it.
     pub(super) fn give_back(&mut self, flow: &Flow, public: Endpoint) -> bool {
         let udp = self.protocol == Protocol::Udp;
-        if udp && self.cones.get(&flow.inside) != Some(&public) {
+        if udp && self.cones.get(flow) != Some(public) {
             return false;
         }
+        let is_last_toward = self.cones.leave(flow);
         let range = self
             .ranges
             .iter_mut()
             .find(|range| range.address == public.address);
-        let Some(last) = range.and_then(|range| range.leave(&flow.remote, public.port)) else {
+        let toward = self.reuse.toward(flow.remote);
+        let last = range.and_then(|range| {
+            if is_last_toward {
+                range.leave(&toward, public.port)
+            } else {
+                range.part(public.port)
+            }
+        });
+        let Some(last) = last else {
             return false;
         };
         self.usage.flows -= 1;
         self.usage.used -= u32::from(last);
         if udp && last {
-            self.cones.remove(&flow.inside);
+            self.cones.remove(flow);
         }
         true
     }
@@ -181,26 +203,25 @@ impl Pool {
         let range = &mut self.ranges[at];
         let address = range.address;
         let first = lost.len();
+        let tcp = self.protocol == Protocol::Tcp;
         let reclaimed = range.give_up(blocks, |port, &remote| {
             let public = Endpoint { address, port };
-            lost.push(Lost::Tcp {
+            lost.extend(tcp.then_some(Lost::Tcp {
                 instance,
                 public,
                 remote,
+            }));
+        });
+        let stays = |public: Endpoint| public.address != address || range.owns(public.port);
+        self.cones.retain(stays, |inside, public| {
+            lost.push(Lost::Udp {
+                instance,
+                public,
+                inside,
             });
         });
-        self.cones.retain(|&inside, &mut public| {
-            let stays = public.address != address || range.owns(public.port);
-            if !stays {
-                lost.push(Lost::Udp {
-                    instance,
-                    public,
-                    inside,
-                });
-            }
-            stays
-        });
         lost[first..].sort_unstable();
+        lost.dedup();
         self.usage.used -= reclaimed.used;
         self.usage.flows -= reclaimed.flows;
         self.count_allocated();
@@ -218,19 +239,14 @@ impl Pool {
     }
 
     fn cone(&mut self, flow: &Flow) -> Option<Endpoint> {
-        if self.protocol == Protocol::Tcp {
-            return None;
-        }
-        let public = *self.cones.get(&flow.inside)?;
+        let public = self.cones.join(flow)?;
         self.range_on(public.address).join(public.port);
         self.usage.flows += 1;
         Some(public)
     }
 
     fn record(&mut self, flow: &Flow, public: Endpoint, first: bool) {
-        if self.protocol == Protocol::Udp {
-            self.cones.insert(flow.inside, public);
-        }
+        self.cones.add(flow, public);
         self.usage.flows += 1;
         self.usage.used += u32::from(first);
         self.usage.used_peak = self.usage.used_peak.max(self.usage.used);

@@ -1,13 +1,15 @@
 //! The ports of one instance on one public address, and which of them are in use.
 //!
 //! TCP ports are in use toward a remote endpoint, and free toward all others (SNAT-02, SNAT-03).
-//! A UDP port is in use as such: it belongs to one inside endpoint.
+//! A UDP port is in use as such: it belongs to one inside endpoint; or, where UDP ports are
+//! shared, toward an address, written as its port 0.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
-use super::mapping::{Endpoint, Protocol};
+use super::cones::Reuse;
+use super::mapping::Endpoint;
 use super::port_set::{PAGE_PORTS, Page, PortSet};
 use super::space::BLOCK_PORTS;
 
@@ -34,6 +36,15 @@ enum Taken {
     Anywhere(PortSet),
 }
 
+impl Taken {
+    fn new(reuse: Reuse) -> Self {
+        match reuse {
+            Reuse::OtherEndpoints | Reuse::OtherAddresses => Self::Toward(HashMap::new()),
+            Reuse::SameSource => Self::Anywhere(PortSet::EMPTY),
+        }
+    }
+}
+
 /// What a reclaim did to the counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Loss {
@@ -42,19 +53,22 @@ pub(super) struct Loss {
 }
 
 impl Range {
-    pub(super) fn new(address: IpAddr, protocol: Protocol) -> Self {
-        let taken = match protocol {
-            Protocol::Tcp => Taken::Toward(HashMap::new()),
-            Protocol::Udp => Taken::Anywhere(PortSet::EMPTY),
-        };
+    pub(super) fn new(address: IpAddr, reuse: Reuse) -> Self {
         Self {
             address,
             wanted: 0,
             pages: Vec::new(),
             flows: Vec::new(),
             used: 0,
-            taken,
+            taken: Taken::new(reuse),
         }
+    }
+
+    /// Takes another rule of reuse, and forgets every flow.
+    pub(super) fn begin_anew(&mut self, reuse: Reuse) {
+        self.taken = Taken::new(reuse);
+        self.flows.fill([0; PAGE_PORTS as usize]);
+        self.used = 0;
     }
 
     /// Owned blocks, in ascending order.
@@ -176,17 +190,24 @@ impl Range {
                 set.remove();
             }
         }
-        let flows = self.flows_on(port).filter(|flows| **flows > 0)?;
-        *flows -= 1;
-        let last = *flows == 0;
-        self.used -= u32::from(last);
+        let last = self.part(port)?;
         if let (Taken::Anywhere(set), true) = (&mut self.taken, last) {
             set.remove(port);
         }
         Some(last)
     }
 
-    /// Gives up `blocks`. `lost` hears of each port in use there, with its remote end if it is TCP.
+    /// Removes a flow from `port`, which stays in use toward its remote end by another; true if it
+    /// was the last one, `None` if there was none.
+    pub(super) fn part(&mut self, port: u16) -> Option<bool> {
+        let flows = self.flows_on(port).filter(|flows| **flows > 0)?;
+        *flows -= 1;
+        let last = *flows == 0;
+        self.used -= u32::from(last);
+        Some(last)
+    }
+
+    /// Gives up `blocks`. `lost` hears of each port in use there, with what it is in use toward.
     pub(super) fn give_up(&mut self, blocks: &[u16], mut lost: impl FnMut(u16, &Endpoint)) -> Loss {
         let gone = pages_of(blocks);
         match &mut self.taken {

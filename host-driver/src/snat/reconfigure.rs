@@ -55,7 +55,9 @@ impl Allocator {
         let keys: BTreeSet<_> = self.pools.keys().chain(shares.keys()).copied().collect();
         let mut changes = Changes::default();
         for key in keys {
-            let pool = self.pools.entry(key).or_insert_with(|| Pool::new(key.1));
+            let reuse = self.reuse(key.1);
+            let pool = self.pools.entry(key);
+            let pool = pool.or_insert_with(|| Pool::new(key.1, reuse));
             pool.follow(shares.get(&key).copied());
             shrink(key.0, pool, &mut self.spaces, &mut changes);
             if !shares.contains_key(&key) {

@@ -62,10 +62,11 @@ impl Allocator {
         if !space.adopt(instance, number) {
             return Err(RestoreError::BlockNotFree(block));
         }
+        let reuse = self.reuse(protocol);
         let pool = self
             .pools
             .entry((instance, protocol))
-            .or_insert_with(|| Pool::new(protocol));
+            .or_insert_with(|| Pool::new(protocol, reuse));
         let range = pool.range_on(address);
         range.extend([number]);
         range.wanted = range.wanted.max(range.block_count());

@@ -2,6 +2,7 @@
 
 use headgate_tests::frame::{Segment, flags};
 use headgate_tests::rig::{Rig, Sent, end};
+use host_driver::control::{Answer, Question};
 
 use super::{CLIENT, HTTP, HTTP_AT, REMOTE, Tcp, UPLINK, list, live, one, rules, told, web};
 
@@ -164,20 +165,44 @@ fn l_idle_06_a_05_no_reset_of_ours_when_an_end_disappears() {
     assert_eq!((live(&rig), told(&mut rig).len()), (0, 0));
 }
 
-/// L-IDLE-03, A-04: the rule decides; a frontend has no timeout of its own.
+/// A frontend of its own mind beside a rule of nine minutes.
+fn with_frontend(settings: &str) -> String {
+    let text = with(", idleTimeoutInMinutes: 9");
+    let frontend = "address: 203.0.113.10, idleTimeoutInMinutes: 15 }";
+    let text = text.replace("address: 203.0.113.10 }", frontend);
+    text.replace("profile: current", &format!("profile: current\n{settings}"))
+}
+
+/// L-IDLE-03, A-04: the rule decides when nothing is said.
 #[test]
 fn l_idle_03_a_04_the_rule_s_timeout_wins() {
-    let text = with(", idleTimeoutInMinutes: 9");
-    let of_frontend = text.replace(
-        "address: 203.0.113.10 }",
-        "address: 203.0.113.10, idleTimeoutInMinutes: 4 }",
-    );
-    let source = flow_compiler::source::Source::new("test.yaml", of_frontend);
-    assert!(flow_compiler::compile(&source).is_err());
-    let mut rig = Rig::new(&text);
+    let mut rig = Rig::new(&with_frontend(""));
     let tcp = Tcp::open(&mut rig, UPLINK, CLIENT, HTTP_AT);
-    rig.pass(8 * MINUTE);
+    rig.pass(9 * MINUTE - 1_000);
     assert!(tcp.passes(&mut rig));
+    rig.pass(9 * MINUTE + SCAN);
+    assert_eq!(live(&rig), 0);
+}
+
+/// L-IDLE-03, A-04: with the setting the frontend's; new flows follow a reload.
+#[test]
+fn l_idle_03_a_04_with_the_setting_the_frontend_s_timeout_wins() {
+    let on = with_frontend("settings: { frontendIdlePrecedence: true }");
+    let mut rig = Rig::new(&on);
+    let tcp = Tcp::open(&mut rig, UPLINK, CLIENT, HTTP_AT);
+    rig.pass(15 * MINUTE - 1_000);
+    assert!(tcp.passes(&mut rig));
+    rig.pass(15 * MINUTE + SCAN);
+    assert_eq!(live(&rig), 0);
+
+    assert!(rig.apply(&with_frontend("")).accepted);
+    Tcp::open(&mut rig, UPLINK, CLIENT, HTTP_AT);
+    rig.pass(9 * MINUTE + SCAN);
+    assert_eq!(live(&rig), 0, "off again");
+    assert!(rig.apply(&on).accepted);
+    Tcp::open(&mut rig, UPLINK, CLIENT, HTTP_AT);
+    rig.pass(9 * MINUTE + SCAN);
+    assert_eq!(live(&rig), 1, "and on");
 }
 
 /// what no flow is known of is dropped; there is nothing that adopts it.
@@ -189,6 +214,105 @@ fn a_33_a_segment_of_no_known_connection_is_dropped() {
         assert_eq!(rig.segment(UPLINK, &segment), []);
     }
     assert_eq!(live(&rig), 0);
+}
+
+/// What the driver says of a segment that it knows nothing of.
+fn fate(rig: &mut Rig) -> String {
+    let question = Question::Explain {
+        packet: format!("tcp {CLIENT} > {HTTP_AT} flags ."),
+        from: "uplink".to_owned(),
+    };
+    let Answer::Explanation(explanation) = rig.engine.answer(&question) else {
+        panic!("a sensible question");
+    };
+    explanation.live.last().cloned().unwrap_or_default()
+}
+
+fn adopting(text: &str) -> String {
+    text.replace(
+        "profile: current",
+        "profile: current\nsettings: { adoptMidflow: true }",
+    )
+}
+
+/// after a restart of card and driver, connections go on at the backends they were on.
+#[test]
+fn a_33_with_the_setting_connections_outlive_a_restart() {
+    let nat = "name: ssh, protocol: Tcp, frontend: g, frontendPort: 22, target: c";
+    let lists =
+        rules(&[&format!("{HTTP}, enableTcpReset: true")]) + &list("inboundNatRules", &[nat]);
+    let text = web(&["a", "b", "c"], &lists);
+    let mut before = Rig::new(&text);
+    let mut open: Vec<Tcp> = (0..32)
+        .map(|i| {
+            let client = format!("198.51.100.7:{}", 40_000 + i);
+            Tcp::open(&mut before, UPLINK, &client, HTTP_AT)
+        })
+        .collect();
+    open.push(Tcp::open(&mut before, UPLINK, CLIENT, "203.0.113.11:22"));
+
+    let mut rig = Rig::new(&text);
+    assert!(open.iter().all(|tcp| !tcp.passes(&mut rig)), "off");
+    assert!(fate(&mut rig).ends_with("the driver would drop the packet"));
+    assert!(rig.apply(&adopting(&text)).accepted);
+    let fate = fate(&mut rig);
+    let told = "the driver would adopt it for rule web/http, backend ";
+    assert!(fate.contains(told), "{fate}");
+    for tcp in &open {
+        assert!(tcp.passes(&mut rig));
+    }
+    assert_eq!(live(&rig), 33);
+    rig.engine
+        .assume_healthy(|address| address != end("10.0.0.4:0").0);
+    rig.settle();
+    assert!(
+        open.iter().all(|tcp| tcp.passes(&mut rig)),
+        "they are flows"
+    );
+    rig.pass(4 * MINUTE + SCAN);
+    assert_eq!(resets(&mut rig).len(), 64, "with their rule's timeout");
+    assert!(!open[0].passes(&mut rig), "late packets are not adopted");
+    assert_eq!(live(&rig), 0);
+}
+
+/// resets of an adopted flow are in both windows, also when its backend said nothing since.
+#[test]
+fn a_33_rst_03_an_adopted_flow_is_reset_in_its_windows() {
+    let text = adopting(&with(", enableTcpReset: true"));
+    let mut rig = Rig::new(&text);
+    let segment = Segment::tcp(CLIENT, HTTP_AT, flags::A).numbered(7_000, 9_000);
+    one(rig.segment(UPLINK, &segment));
+    rig.pass(4 * MINUTE + SCAN);
+    let sent = resets(&mut rig);
+    let numbers: Vec<_> = sent
+        .iter()
+        .map(|sent| (sent.port, sent.segment().seq))
+        .collect();
+    assert_eq!(numbers, [(UPLINK, 9_000), (1, 7_000)]);
+}
+
+/// only what goes to a frontend and is no SYN of either kind.
+#[test]
+fn a_33_who_is_not_adopted() {
+    let text = adopting(&with(""));
+    let mut rig = Rig::new(&text);
+    let answer = Segment::tcp(CLIENT, HTTP_AT, flags::SA).numbered(1, 1);
+    assert_eq!(rig.segment(UPLINK, &answer), [], "nobody asked");
+    let elsewhere = Segment::tcp(CLIENT, "203.0.113.10:81", flags::A).numbered(1, 1);
+    assert_eq!(rig.segment(UPLINK, &elsewhere), [], "no frontend");
+    let out = Segment::tcp("10.0.0.7:5000", REMOTE, flags::A).numbered(1, 1);
+    assert_eq!(rig.segment(4, &out), [], "on its way out");
+    assert_eq!(live(&rig), 0);
+    rig.engine.assume_healthy(|_| false);
+    let probed = text.replace("frontendPort: 80,", "frontendPort: 80, probe: alive,");
+    assert!(
+        rig.engine
+            .apply(&flow_compiler::source::Source::new("t", &probed))
+            .accepted
+    );
+    rig.settle();
+    let segment = Segment::tcp(CLIENT, HTTP_AT, flags::A).numbered(1, 1);
+    assert_eq!(rig.segment(UPLINK, &segment), [], "no member takes it");
 }
 
 /// the wait for the port begins with the first FIN, of whichever side, and a half-closed

@@ -125,6 +125,105 @@ fn snat_27_l_out_08_18_19_a_16_udp_keeps_a_port_for_each_source_and_runs_out_by_
     );
 }
 
+/// The public end of a datagram of `a`, if it gets one.
+fn udp_port(rig: &mut Rig, from: u16, to: &str) -> Option<u16> {
+    let datagram = Segment::udp(&format!("10.0.0.4:{from}"), to);
+    let sent = rig.segment(1, &datagram);
+    sent.first().map(|sent| sent.segment().source.1)
+}
+
+fn sharing(ports: u16, is_shared: bool) -> String {
+    with(ports).replace(
+        "profile: current",
+        &format!("profile: current\nsettings: {{ udpPortShareByDestIp: {is_shared} }}"),
+    )
+}
+
+/// A-16, L-OUT-18: with the setting, sources share a port toward different addresses, never toward
+/// the same one; and only who was spoken to may answer, each to its own source.
+#[test]
+fn snat_27_l_out_18_a_16_with_the_setting_udp_sources_share_ports_by_destination_address() {
+    let mut rig = Rig::new(&sharing(8, true));
+    let servers: Vec<String> = (1..=100).map(|i| format!("192.0.2.{i}:53")).collect();
+    for (from, to) in (5000..).zip(&servers) {
+        assert_eq!(udp_port(&mut rig, from, to), Some(1024), "{to}");
+    }
+    assert_eq!(udp_port(&mut rig, 5000, "192.0.2.1:54"), Some(1024));
+    assert_eq!(snat(&rig, "a", "UDP").used, 1);
+    for from in 6001..6008 {
+        let port = udp_port(&mut rig, from, "192.0.2.1:53");
+        assert_eq!(port, Some(1024 + from - 6000), "the same address");
+    }
+    assert_eq!(udp_port(&mut rig, 6008, "192.0.2.1:99"), None, "exhausted");
+    assert!(udp_port(&mut rig, 6008, "192.0.2.2:99").is_some());
+    let other = Segment::udp("10.0.0.5:5000", "192.0.2.1:53");
+    let of_b = one(rig.segment(2, &other)).segment().source.1;
+    assert_eq!(of_b, 1032, "never two instances");
+    for (from, server) in (5000..).zip(&servers) {
+        let answer = Segment::udp(server, "203.0.113.10:1024");
+        let arrived = one(rig.segment(0, &answer));
+        assert_eq!(arrived.port, 1);
+        let inside = format!("10.0.0.4:{from}");
+        assert_eq!(arrived.segment().destination, end(&inside), "{server}");
+    }
+    for stranger in ["192.0.2.1:55", "192.0.2.200:53"] {
+        let datagram = Segment::udp(stranger, "203.0.113.10:1024");
+        assert_eq!(rig.segment(0, &datagram), [], "{stranger}");
+    }
+}
+
+/// a reload shares at once; taking it back ends who needs another port then, and nobody else.
+#[test]
+fn a_16_sharing_follows_a_reload() {
+    let mut rig = Rig::new(&sharing(8, false));
+    for from in 5000..5008 {
+        assert!(udp_port(&mut rig, from, "192.0.2.1:53").is_some());
+    }
+    assert_eq!(udp_port(&mut rig, 6000, "192.0.2.2:53"), None, "off");
+    let tcp = Tcp::open(&mut rig, 1, "10.0.0.4:7000", REMOTE);
+    let applied = rig.apply(&sharing(8, true));
+    assert_eq!((applied.accepted, applied.flows_ended), (true, 0));
+    assert_eq!(super::live(&rig), 9);
+    assert_eq!(udp_port(&mut rig, 6000, "192.0.2.2:53"), Some(1024), "on");
+    assert_eq!(udp_port(&mut rig, 5003, "192.0.2.1:53"), Some(1027), "kept");
+    assert_eq!(udp_port(&mut rig, 5003, "192.0.2.3:53"), Some(1024));
+    let row = snat(&rig, "a", "UDP");
+    assert_eq!((row.used, row.flows, row.failed), (8, 10, 1));
+
+    let applied = rig.apply(&sharing(8, false));
+    assert_eq!((applied.accepted, applied.flows_ended), (true, 2));
+    let row = snat(&rig, "a", "UDP");
+    assert_eq!((row.used, row.flows), (8, 8));
+    assert_eq!(
+        udp_port(&mut rig, 5003, "192.0.2.3:53"),
+        Some(1027),
+        "a cone"
+    );
+    assert_eq!(udp_port(&mut rig, 6000, "192.0.2.2:53"), None, "none left");
+    assert!(tcp.passes(&mut rig), "TCP does not notice");
+    rig.pass(4 * MINUTE + 3_000);
+    assert_eq!(super::live(&rig), 0);
+    assert_eq!(snat(&rig, "a", "UDP").used, 0);
+    assert_eq!(udp_port(&mut rig, 6000, "192.0.2.2:53"), Some(1024));
+}
+
+/// A-16, SNAT-20: blocks that are taken back take the flows of every source on them.
+#[test]
+fn a_16_snat_20_shared_ports_are_reclaimed_with_all_of_their_flows() {
+    let mut rig = Rig::new(&sharing(16, true));
+    for from in 5000..5012 {
+        udp_port(&mut rig, from, "192.0.2.1:53");
+        udp_port(&mut rig, from, "192.0.2.2:53");
+        udp_port(&mut rig, from, "192.0.2.2:54");
+    }
+    assert_eq!(snat(&rig, "a", "UDP").used, 12);
+    let applied = rig.apply(&sharing(8, true));
+    assert_eq!((applied.accepted, applied.flows_ended), (true, 12));
+    let row = snat(&rig, "a", "UDP");
+    assert_eq!((row.used, row.allocated, row.flows), (8, 8, 24));
+    assert_eq!(super::live(&rig), 24);
+}
+
 fn big_card() -> CardConfig {
     CardConfig {
         ports: 128,

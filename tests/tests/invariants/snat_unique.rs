@@ -23,6 +23,7 @@ enum Step {
     Send(Local, u8),
     Wait(u64),
     Ports(u16),
+    Share(bool),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -39,15 +40,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         12 => (local, flags).prop_map(|(local, flags)| Step::Send(local, flags)),
         1 => (1_u64..300_000).prop_map(Step::Wait),
         1 => (1_u16..=2).prop_map(|blocks| Step::Ports(8 * blocks)),
+        1 => any::<bool>().prop_map(Step::Share),
     ];
     vec(step, 1..120)
 }
 
-fn configuration(ports: u16) -> String {
+fn configuration(ports: u16, is_shared: bool) -> String {
     format!(
         r#"
 headgate: 1
 profile: current
+settings: {{ udpPortShareByDestIp: {is_shared} }}
 uplink: {{ mac: "02:00:00:00:00:01", nextHopMac: "02:00:00:00:00:fe" }}
 instances:
   - {{ name: i1, addresses: [10.0.0.1], vport: 1, mac: "02:00:00:00:01:01" }}
@@ -112,7 +115,8 @@ proptest! {
 
     #[test]
     fn snat_unique(steps in steps()) {
-        let mut rig = Rig::with_card(&configuration(8), &tiny_card(512));
+        let (mut ports, mut is_shared) = (8, false);
+        let mut rig = Rig::with_card(&configuration(ports, is_shared), &tiny_card(512));
         for (number, step) in steps.into_iter().enumerate() {
             match step {
                 Step::Send(local, flags) => {
@@ -126,8 +130,13 @@ proptest! {
                     }
                 }
                 Step::Wait(milliseconds) => rig.pass(milliseconds),
-                Step::Ports(ports) => {
-                    prop_assert!(rig.apply(&configuration(ports)).accepted);
+                Step::Ports(now) => {
+                    ports = now;
+                    prop_assert!(rig.apply(&configuration(ports, is_shared)).accepted);
+                }
+                Step::Share(now) => {
+                    is_shared = now;
+                    prop_assert!(rig.apply(&configuration(ports, is_shared)).accepted);
                 }
             }
             for row in rig.engine.snat_ports() {

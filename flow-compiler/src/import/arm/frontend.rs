@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::Arm;
 use super::object::{Object, last_name};
-use super::public::Public;
+use super::public::{Public, is_default_idle};
 use super::resource::path_of;
 use super::template::field;
 use crate::config::tree::Node;
@@ -128,6 +128,9 @@ impl Arm<'_> {
         if looks_internal {
             out.add("internal", plain(&false, object.span));
         }
+        if let Some(minutes) = self.idle_minutes(object) {
+            out.add("idleTimeoutInMinutes", minutes);
+        }
         Frontend {
             names: vec![name.clone()],
             name,
@@ -173,6 +176,19 @@ impl Arm<'_> {
         }
         let cure = "import what `az network public-ip show -o json` says once it is deployed";
         notes.address(id.span, what, &names, cure)
+    }
+
+    /// The idle timeout of the public address, unless it is the default.
+    fn idle_minutes(&mut self, object: &mut Object<'_>) -> Option<Node> {
+        let inline = object.get("publicIPAddress").and_then(|node| {
+            let properties = field(node, "properties").unwrap_or(node);
+            field(properties, "idleTimeoutInMinutes")
+        });
+        if let Some(inline) = inline {
+            return Some(inline.clone()).filter(|node| !is_default_idle(node));
+        }
+        let id = field(object.get("publicIPAddress")?, "id").and_then(as_text)?;
+        self.publics.take_idle_minutes(id)
     }
 
     /// L-OUT-27: every address of a prefix is a frontend.

@@ -16,6 +16,8 @@ pub(super) struct Public {
     /// The address, or the prefix as `address/length`.
     pub(super) address: Option<Spanned<String>>,
     pub(super) sku: String,
+    /// Its idle timeout, unless it is the default.
+    idle_minutes: Option<Node>,
     used: bool,
 }
 
@@ -56,6 +58,15 @@ impl Publics {
 
     /// What an id leads to.
     pub(super) fn find(&mut self, id: &str) -> Option<&Public> {
+        self.entry(id).map(|public| &*public)
+    }
+
+    /// The idle timeout that the frontend of an id gets from it.
+    pub(super) fn take_idle_minutes(&mut self, id: &str) -> Option<Node> {
+        self.entry(id)?.idle_minutes.take()
+    }
+
+    fn entry(&mut self, id: &str) -> Option<&mut Public> {
         let (path, scope) = (path_of(id), scope_of(id));
         let is = |public: &&mut Public| public.path == path && same_scope(&public.scope, &scope);
         let found = self.all.iter_mut().find(is)?;
@@ -63,8 +74,19 @@ impl Publics {
         Some(found)
     }
 
-    /// Names those that nothing refers to.
+    /// Names those that nothing refers to, and what no frontend took.
     pub(super) fn finish(&self, notes: &Notes<'_>) {
+        for public in self.all.iter().filter(|public| public.used) {
+            if let Some(minutes) = &public.idle_minutes {
+                notes.leave(
+                    Code::NotCarriedOver,
+                    ("public IP address", "idleTimeoutInMinutes"),
+                    minutes.span,
+                    &public.name,
+                    "an instance's own public address keeps no flows",
+                );
+            }
+        }
         let unused = self.all.iter().filter(|public| !public.used);
         for Public { name, span, .. } in unused {
             let message = format!("no frontend and no interface has public address `{name}`");
@@ -72,6 +94,11 @@ impl Publics {
             notes.add(Code::ResourceLeft, *span, message, hint);
         }
     }
+}
+
+/// Four minutes are what a frontend has when nothing is said.
+pub(super) fn is_default_idle(node: &Node) -> bool {
+    as_text(node) == Some("4")
 }
 
 fn read(mut object: Object<'_>, field: &str, path: &str, node: &Node) -> Public {
@@ -88,13 +115,7 @@ fn read(mut object: Object<'_>, field: &str, path: &str, node: &Node) -> Public 
         "prefixLength",
     ]);
     object.leave(&NO_EQUIVALENT, "nothing depends on it here");
-    if object
-        .number("idleTimeoutInMinutes")
-        .is_some_and(|minutes| minutes.value != 4)
-    {
-        let why = "the idle timeouts of the rules hold; set them there (A-04)";
-        object.leave(&["idleTimeoutInMinutes"], why);
-    }
+    let idle_minutes = object.get("idleTimeoutInMinutes");
     let public = Public {
         path: path.to_owned(),
         scope: super::template::field(node, "id")
@@ -104,6 +125,7 @@ fn read(mut object: Object<'_>, field: &str, path: &str, node: &Node) -> Public 
         span: object.span,
         address: object.text(field),
         sku: sku.and_then(as_text).unwrap_or("Basic").to_owned(),
+        idle_minutes: idle_minutes.filter(|node| !is_default_idle(node)).cloned(),
         used: false,
     };
     object.finish();

@@ -21,6 +21,7 @@ pub(super) struct Model {
     pub(super) live: Vec<Live>,
     pub(super) owners: BTreeMap<Where, InstanceId>,
     pub(super) quarantine: BTreeSet<Block>,
+    pub(super) udp_is_shared: bool,
 }
 
 fn place(block: &Block) -> Where {
@@ -53,11 +54,47 @@ impl Model {
     }
 
     fn in_use(&self, flow: &Flow, public: Endpoint) -> bool {
+        let clashes = |live: &Live| match flow.protocol {
+            Protocol::Tcp => live.flow.remote == flow.remote,
+            Protocol::Udp if self.udp_is_shared => live.flow.remote.address == flow.remote.address,
+            Protocol::Udp => true,
+        };
         self.live.iter().any(|live| {
-            live.public == public
-                && live.flow.protocol == flow.protocol
-                && (flow.protocol == Protocol::Udp || live.flow.remote == flow.remote)
+            live.public == public && live.flow.protocol == flow.protocol && clashes(live)
         })
+    }
+
+    /// The port that the flow's source has for it.
+    fn cone(&self, flow: &Flow) -> Option<Endpoint> {
+        let source = |flow: &Flow| (flow.instance, flow.protocol, flow.inside);
+        let shares = |live: &&Live| {
+            source(&live.flow) == source(flow)
+                && (!self.udp_is_shared || live.flow.remote.address == flow.remote.address)
+        };
+        let udp = flow.protocol == Protocol::Udp;
+        let cone = self.live.iter().find(shares).filter(|_| udp)?;
+        Some(cone.public)
+    }
+
+    /// Takes another rule for UDP ports; every UDP flow is told again, the oldest first, to `told`,
+    /// which says whether it was taken.
+    pub(super) fn share(&mut self, is_shared: bool, mut told: impl FnMut(&Live) -> bool) {
+        self.udp_is_shared = is_shared;
+        let all = std::mem::take(&mut self.live);
+        let (udp, tcp) = all
+            .into_iter()
+            .partition::<Vec<_>, _>(|live| live.flow.protocol == Protocol::Udp);
+        self.live = tcp;
+        for live in udp {
+            let fits = match self.cone(&live.flow) {
+                Some(public) => public == live.public,
+                None => !self.in_use(&live.flow, live.public),
+            };
+            assert_eq!(told(&live), fits, "{live:?}");
+            if fits {
+                self.live.push(Live { due: None, ..live });
+            }
+        }
     }
 
     /// What allocating a port for `flow` must give, and the state after it.
@@ -66,13 +103,8 @@ impl Model {
             held.due = None;
             return Some(held.public);
         }
-        let cone = self.live.iter().find(|live| {
-            flow.protocol == Protocol::Udp
-                && (live.flow.instance, live.flow.protocol, live.flow.inside)
-                    == (flow.instance, flow.protocol, flow.inside)
-        });
-        let public = match cone {
-            Some(live) => live.public,
+        let public = match self.cone(flow) {
+            Some(public) => public,
             None => self
                 .ports(flow)
                 .into_iter()

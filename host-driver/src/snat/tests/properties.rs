@@ -1,6 +1,6 @@
 //! Invariants 4 and 5, by comparing the allocator with the model step by step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -16,6 +16,8 @@ enum Step {
     Configure(Plan),
     /// Confirm every n-th block in quarantine.
     Confirm(usize),
+    /// Share UDP ports, or not.
+    Share(bool),
 }
 
 fn protocol() -> impl Strategy<Value = Protocol> {
@@ -78,6 +80,7 @@ fn step(configure: u32) -> impl Strategy<Value = Step> {
         5 => (0..100_000_u64).prop_map(Step::Tick),
         configure => any_plan().prop_map(Step::Configure),
         configure => (1..3_usize).prop_map(Step::Confirm),
+        1 => any::<bool>().prop_map(Step::Share),
     ]
 }
 
@@ -108,6 +111,13 @@ fn play(allocator: &mut Allocator, model: &mut Model, step: Step) {
             let removed: Vec<Block> = model.quarantine.iter().copied().step_by(every).collect();
             model.quarantine.retain(|block| !removed.contains(block));
             model.apply(&allocator.confirm(&removed));
+        }
+        Step::Share(is_shared) => {
+            if allocator.share_udp_ports(is_shared) {
+                model.share(is_shared, |live| {
+                    allocator.restore(&live.flow, live.public).is_ok()
+                });
+            }
         }
     }
 }
@@ -145,9 +155,19 @@ fn tick(allocator: &mut Allocator, model: &mut Model, span: u64) {
 /// What must hold between any two steps.
 fn check(allocator: &Allocator, model: &Model) {
     let mut tuples = BTreeSet::new();
+    let mut sources = BTreeMap::new();
     for Live { flow, public, .. } in &model.live {
         let unique = tuples.insert((*public, flow.protocol, flow.remote));
         assert!(unique, "two flows are {public} toward {}", flow.remote);
+        if flow.protocol == Protocol::Udp {
+            let toward = (*public, flow.remote.address);
+            let source = *sources.entry(toward).or_insert(flow.inside);
+            assert_eq!(
+                source, flow.inside,
+                "two sources are {public} toward {}",
+                toward.1
+            );
+        }
         let owner = allocator.owner(flow.protocol, *public);
         assert_eq!(owner, Some(flow.instance), "{public}");
     }
@@ -180,6 +200,7 @@ fn run(steps: Vec<Step>) -> (Allocator, Model) {
 /// A driver that starts on the card which `model` describes.
 fn restart(model: &Model) -> Allocator {
     let mut allocator = Allocator::default();
+    let _ = allocator.share_udp_ports(model.udp_is_shared);
     for (&(address, protocol, number), &instance) in &model.owners {
         allocator
             .adopt(Block {
@@ -206,10 +227,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn snat_unique(steps in (any_plan(), prop::collection::vec(step(1), 1..150))) {
-        let (plan, mut steps) = steps;
-        steps.insert(0, Step::Configure(plan));
-        run(steps);
+    fn snat_unique(
+        is_shared in any::<bool>(),
+        plan in any_plan(),
+        steps in prop::collection::vec(step(1), 1..150),
+    ) {
+        let first = [Step::Share(is_shared), Step::Configure(plan)];
+        run(first.into_iter().chain(steps).collect());
     }
 
     #[test]

@@ -339,6 +339,86 @@ fn a3_a16_udp_is_a_cone() {
 }
 
 #[test]
+fn a_16_shared_udp_ports_are_one_source_s_toward_each_address() {
+    let mut allocator = with(even(2, 8));
+    assert!(allocator.share_udp_ports(true));
+    assert!(!allocator.share_udp_ports(true), "nothing new");
+    let mut port = |instance, sport, host, dport| {
+        let flow = flow(instance, Protocol::Udp, sport, host, dport);
+        allocator.allocate(&flow).map(|public| public.port)
+    };
+    for n in 0..100 {
+        assert_eq!(port(0, 5000 + n, n, 53), Ok(1024), "100 sources, 100 hosts");
+    }
+    assert_eq!(port(0, 5000, 0, 54), Ok(1024), "another port of the host");
+    for n in 1..8 {
+        assert_eq!(port(0, 6000 + n, 0, 53), Ok(1024 + n), "the same host");
+    }
+    let ninth = flow(0, Protocol::Udp, 7000, 0, 99);
+    let error = Exhausted::AllInUseToward {
+        instance: InstanceId(0),
+        ports: 8,
+        remote: ninth.remote,
+    };
+    assert_eq!(
+        port(0, 7000, 0, 99).unwrap_err(),
+        error,
+        "whatever its port"
+    );
+    assert_eq!(port(0, 7000, 1, 99), Ok(1025), "another host");
+    assert_eq!(port(1, 5000, 0, 53), Ok(1032), "never two instances");
+    let usage = usage(&allocator, 0, Protocol::Udp);
+    assert_eq!((usage.used, usage.flows, usage.failed), (8, 109, 1));
+
+    let public = Endpoint::new(public_v4(1), 1024);
+    let mut release = |dport| {
+        let flow = flow(0, Protocol::Udp, 5000, 0, dport);
+        allocator.release(0, &flow, public, 0)
+    };
+    assert_eq!(release(53), Released::Free);
+    assert_eq!(release(54), Released::Free);
+    assert_eq!(release(54), Released::Unknown);
+    assert_eq!(
+        allocator.allocate(&ninth),
+        Ok(public),
+        "free with the last flow of its source to that host"
+    );
+}
+
+#[test]
+fn a_16_sharing_taken_back_refuses_who_needs_another_port() {
+    let mut allocator = with(even(1, 8));
+    assert!(allocator.share_udp_ports(true));
+    let flows: Vec<_> = [(5000, 0, 53), (5001, 1, 53), (5001, 0, 53)]
+        .into_iter()
+        .map(|(sport, host, dport)| {
+            let flow = flow(0, Protocol::Udp, sport, host, dport);
+            (flow, allocator.allocate(&flow).unwrap())
+        })
+        .collect();
+    let ports: Vec<u16> = flows.iter().map(|(_, public)| public.port).collect();
+    assert_eq!(ports, [1024, 1024, 1025]);
+    assert!(allocator.share_udp_ports(false));
+    assert_eq!(
+        usage(&allocator, 0, Protocol::Udp).flows,
+        0,
+        "all to be told"
+    );
+    let taken: Vec<bool> = flows
+        .iter()
+        .map(|(flow, public)| allocator.restore(flow, *public).is_ok())
+        .collect();
+    assert_eq!(taken, [true, false, true]);
+    let (lost, public) = flows[1];
+    assert_eq!(
+        allocator.release(0, &lost, public, 0),
+        Released::Unknown,
+        "and takes nobody's port with it"
+    );
+    assert_eq!(usage(&allocator, 0, Protocol::Udp).used, 2);
+}
+
+#[test]
 fn snat_05_snat_09_exhaustion_ends_with_a_release_and_never_steals() {
     let mut allocator = with(even(1, 8));
     let flows = fill(&mut allocator, 0, 8);
