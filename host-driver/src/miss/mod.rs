@@ -106,7 +106,7 @@ impl<M: Memory> Engine<M> {
             PuntReason::Neighbor => self.on_neighbor(packet),
             PuntReason::IcmpError => self.on_icmp_error(packet),
             PuntReason::Echo => self.on_echo(packet),
-            PuntReason::Learn => Err(Refusal::Unsupported),
+            PuntReason::Learn | PuntReason::Trace => Err(Refusal::Unsupported),
         }
     }
 }
