@@ -34,6 +34,7 @@ const bit<8> PUNT_TEARDOWN = 3;
 const bit<8> PUNT_NEIGHBOR = 4;
 const bit<8> PUNT_ICMP_ERROR = 5;
 const bit<8> PUNT_ECHO = 6;
+const bit<8> PUNT_TRACE = 7;
 
 // Sizes: entries of tables, flow-state blocks, drop reasons.
 const bit<32> PORT_SIZE = 504;
@@ -63,7 +64,8 @@ const bit<32> CPU_SESSION = 1;
 // Kinds of records from the driver, and from the shell around the pipeline.
 const bit<8> KIND_TRANSMIT = 0;
 const bit<8> KIND_REPROCESS = 1;
-const bit<8> KIND_FENCE = 2;
+const bit<8> KIND_TRACE = 2;
+const bit<8> KIND_FENCE = 255;
 
 // Port numbers and ids with a meaning.
 const bit<16> UPLINK_PORT = 0;

@@ -2,8 +2,8 @@
 // flow's state; FIN, RST and a new SYN are told to the driver.
 //
 // A flow's state is firmware-api `flow_state`: `flow_seen` is word 0 of the block with the mark "in
-// use" at bit 48, `flow_acks_*` are the halves of word 1, the packets of words 2 and 3 are the hits
-// of the forward and the return entry, and `flow_bytes_*` are words 4 and 5. No register has 64
+// use" at bit 48, `flow_acks_*` are the halves of word 1, `flow_packets_*` are words 2 and 3 and
+// `flow_bytes_*` words 4 and 5. Direct counters would count traced frames too. No register has 64
 // bits that matter: BMv2's runtime interface reads registers as signed numbers, and gives the
 // largest one for all that are larger.
 
@@ -13,13 +13,12 @@ control flow_lookup(in headers_t hdr, inout metadata_t meta, out bool hit) {
     register<bit<49>>(FLOWS) flow_seen;
     register<bit<32>>(FLOWS) flow_acks_forward;
     register<bit<32>>(FLOWS) flow_acks_return;
+    register<bit<64>>(FLOWS) flow_packets_forward;
+    register<bit<64>>(FLOWS) flow_packets_return;
     register<bit<64>>(FLOWS) flow_bytes_forward;
     register<bit<64>>(FLOWS) flow_bytes_return;
     // Which flows had packets; the card clears it when the driver has asked.
     register<bit<1>>(FLOWS) flow_active;
-
-    direct_counter(CounterType.packets) flow_v4_hits;
-    direct_counter(CounterType.packets) flow_v6_hits;
 
     action translate(Side side, bit<32> flow, bit<1> direction, bit<128> address,
                      bit<16> port, bit<16> egress) {
@@ -35,25 +34,21 @@ control flow_lookup(in headers_t hdr, inout metadata_t meta, out bool hit) {
 
     action translate_source_v4(bit<32> flow, bit<1> direction, bit<32> address, bit<16> port,
                                bit<16> egress) {
-        flow_v4_hits.count();
         translate(Side.SOURCE, flow, direction, (bit<128>) address, port, egress);
     }
 
     action translate_destination_v4(bit<32> flow, bit<1> direction, bit<32> address, bit<16> port,
                                     bit<16> egress) {
-        flow_v4_hits.count();
         translate(Side.DESTINATION, flow, direction, (bit<128>) address, port, egress);
     }
 
     action translate_source_v6(bit<32> flow, bit<1> direction, bit<128> address, bit<16> port,
                                bit<16> egress) {
-        flow_v6_hits.count();
         translate(Side.SOURCE, flow, direction, address, port, egress);
     }
 
     action translate_destination_v6(bit<32> flow, bit<1> direction, bit<128> address, bit<16> port,
                                     bit<16> egress) {
-        flow_v6_hits.count();
         translate(Side.DESTINATION, flow, direction, address, port, egress);
     }
 
@@ -68,7 +63,6 @@ control flow_lookup(in headers_t hdr, inout metadata_t meta, out bool hit) {
         }
         actions = { translate_source_v4; translate_destination_v4; NoAction; }
         default_action = NoAction;
-        counters = flow_v4_hits;
         size = FLOW_V4_SIZE;
     }
 
@@ -83,7 +77,6 @@ control flow_lookup(in headers_t hdr, inout metadata_t meta, out bool hit) {
         }
         actions = { translate_source_v6; translate_destination_v6; NoAction; }
         default_action = NoAction;
-        counters = flow_v6_hits;
         size = FLOW_V6_SIZE;
     }
 
@@ -97,46 +90,55 @@ control flow_lookup(in headers_t hdr, inout metadata_t meta, out bool hit) {
         if (hit && meta.flow >= FLOWS) {
             drop(meta, DROP_BROKEN_REFERENCE);
         } else if (hit) {
-            bit<49> seen;
-            bit<32> ack;
-            bit<64> bytes;
-            flow_seen.read(seen, meta.flow);
-            if (seen[48:48] == 0) {
-                // The driver has installed the flow since: the block is blank.
-                seen = 0;
-                flow_acks_forward.write(meta.flow, 0);
-                flow_acks_return.write(meta.flow, 0);
-                flow_bytes_forward.write(meta.flow, 0);
-                flow_bytes_return.write(meta.flow, 0);
-            }
-            if (way == 0) {
-                if (meta.tcp_flags & TCP_ACK != 0) {
-                    // The highest number in sequence space (RFC 9293 section 3.4).
-                    flow_acks_forward.read(ack, meta.flow);
-                    bit<32> ahead = hdr.tcp.ack - ack;
-                    if (seen[36:36] == 0 || ahead != 0 && ahead[31:31] == 0) {
-                        flow_acks_forward.write(meta.flow, hdr.tcp.ack);
-                    }
+            if (!meta.traced) {
+                bit<49> seen;
+                bit<32> ack;
+                bit<64> packets;
+                bit<64> bytes;
+                flow_seen.read(seen, meta.flow);
+                if (seen[48:48] == 0) {
+                    // The driver has installed the flow since: the block is blank.
+                    seen = 0;
+                    flow_acks_forward.write(meta.flow, 0);
+                    flow_acks_return.write(meta.flow, 0);
+                    flow_packets_forward.write(meta.flow, 0);
+                    flow_packets_return.write(meta.flow, 0);
+                    flow_bytes_forward.write(meta.flow, 0);
+                    flow_bytes_return.write(meta.flow, 0);
                 }
-                flow_bytes_forward.read(bytes, meta.flow);
-                flow_bytes_forward.write(meta.flow, bytes + (bit<64>) meta.ip_len);
-                seen[39:32] = seen[39:32] | meta.tcp_flags;
-            } else {
-                if (meta.tcp_flags & TCP_ACK != 0) {
-                    flow_acks_return.read(ack, meta.flow);
-                    bit<32> ahead = hdr.tcp.ack - ack;
-                    if (seen[44:44] == 0 || ahead != 0 && ahead[31:31] == 0) {
-                        flow_acks_return.write(meta.flow, hdr.tcp.ack);
+                if (way == 0) {
+                    if (meta.tcp_flags & TCP_ACK != 0) {
+                        // The highest number in sequence space (RFC 9293 section 3.4).
+                        flow_acks_forward.read(ack, meta.flow);
+                        bit<32> ahead = hdr.tcp.ack - ack;
+                        if (seen[36:36] == 0 || ahead != 0 && ahead[31:31] == 0) {
+                            flow_acks_forward.write(meta.flow, hdr.tcp.ack);
+                        }
                     }
+                    flow_packets_forward.read(packets, meta.flow);
+                    flow_packets_forward.write(meta.flow, packets + 1);
+                    flow_bytes_forward.read(bytes, meta.flow);
+                    flow_bytes_forward.write(meta.flow, bytes + (bit<64>) meta.ip_len);
+                    seen[39:32] = seen[39:32] | meta.tcp_flags;
+                } else {
+                    if (meta.tcp_flags & TCP_ACK != 0) {
+                        flow_acks_return.read(ack, meta.flow);
+                        bit<32> ahead = hdr.tcp.ack - ack;
+                        if (seen[44:44] == 0 || ahead != 0 && ahead[31:31] == 0) {
+                            flow_acks_return.write(meta.flow, hdr.tcp.ack);
+                        }
+                    }
+                    flow_packets_return.read(packets, meta.flow);
+                    flow_packets_return.write(meta.flow, packets + 1);
+                    flow_bytes_return.read(bytes, meta.flow);
+                    flow_bytes_return.write(meta.flow, bytes + (bit<64>) meta.ip_len);
+                    seen[47:40] = seen[47:40] | meta.tcp_flags;
                 }
-                flow_bytes_return.read(bytes, meta.flow);
-                flow_bytes_return.write(meta.flow, bytes + (bit<64>) meta.ip_len);
-                seen[47:40] = seen[47:40] | meta.tcp_flags;
+                seen[31:0] = meta.tick;
+                seen[48:48] = 1;
+                flow_seen.write(meta.flow, seen);
+                flow_active.write(meta.flow, 1);
             }
-            seen[31:0] = meta.tick;
-            seen[48:48] = 1;
-            flow_seen.write(meta.flow, seen);
-            flow_active.write(meta.flow, 1);
 
             bool ends = meta.tcp_flags & (TCP_FIN | TCP_RST) != 0;
             bool reopens = opens_tcp(meta) && meta.reprocess == 0;

@@ -82,13 +82,14 @@ header inject_t {
     bit<8>  kind;
     bit<8>  driverless;
     bit<16> port;
+    // Of a trace, its tag.
     bit<32> tick;
     bit<64> sequence;
     bit<64> length;
 }
 
 // A record to the driver on the CPU port: firmware-api `punt`, little-endian as above. The flow
-// hash is the card's to fill in, which has the secret.
+// hash is the card's to fill in, which has the secret; a traced frame's tag stands there as it came.
 header punt_t {
     bit<8>  reason;
     bit<8>  zero;
@@ -127,7 +128,8 @@ enum bit<3> Class {
     NEIGHBOR     = 6
 }
 
-// What becomes of a packet. `reason` says why when it does not go on.
+// What becomes of a packet, with the numbers of a trace's verdict. `reason` says why when it does
+// not go on.
 enum bit<2> Fate {
     GOES_ON = 0,
     DROPPED = 1,
@@ -226,6 +228,9 @@ struct metadata_t {
     bit<1> record;
     // It goes through the pipeline once more.
     bool   again;
+    // What would become of it is told, and nothing else happens.
+    bool    traced;
+    bit<32> tag;
 
     // What becomes of it.
     Fate     fate;

@@ -50,6 +50,7 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
     rewrite() translate;
     egress_port() emit;
     copied_headers() headers_of;
+    tell_verdict() verdict;
     write_punt() record;
 
     // What the shell around the pipeline says of the device: its clock in milliseconds, and
@@ -80,6 +81,10 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
         if (hdr.inject.isValid()) {
             meta.length = meta.length - RECORD_LEN;
             meta.ingress = little_16(hdr.inject.port);
+            meta.traced = hdr.inject.kind == KIND_TRACE;
+            if (meta.traced) {
+                meta.tag = hdr.inject.tick;
+            }
         }
         if (meta.second_pass == 1 && !is_fence) {
             meta.ingress = EGRESS_RECIRCULATE;
@@ -97,7 +102,7 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
         } else if (is_transmit) {
             meta.egress = meta.ingress;
         } else {
-            if (hdr.inject.isValid()) {
+            if (hdr.inject.isValid() && !meta.traced) {
                 meta.reprocess = 1;
             }
             if (meta.ingress == EGRESS_RECIRCULATE) {
@@ -114,7 +119,7 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
             if (meta.fate == Fate.GOES_ON && !hit) {
                 decide.apply(hdr, meta);
             }
-            if (meta.fate == Fate.GOES_ON && meta.copy) {
+            if (meta.fate == Fate.GOES_ON && meta.copy && !meta.traced) {
                 headers_of.apply(hdr, meta);
                 clone_preserving_field_list(CloneType.I2E, CPU_SESSION, (bit<8>) FieldList.COPY);
             }
@@ -123,6 +128,10 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
             }
         }
 
+        bit<16> link_len = ETHERNET_LEN;
+        if (hdr.vlan.isValid()) {
+            link_len = ETHERNET_LEN + VLAN_LEN;
+        }
         if (meta.fate == Fate.GOES_ON && !is_fence) {
             if (meta.egress != EGRESS_RECIRCULATE) {
                 emit.apply(hdr, meta, standard);
@@ -143,14 +152,20 @@ control ingress(inout headers_t hdr, inout metadata_t meta,
             drop(meta, DROP_DRIVERLESS);
         } else if (meta.fate == Fate.HELD && meta.reprocess == 1) {
             drop(meta, DROP_REPROCESS_MISS);
-        } else if (meta.fate == Fate.HELD) {
+        }
+        bool told = meta.fate == Fate.HELD;
+        if (meta.traced && !meta.again) {
+            told = true;
+            verdict.apply(hdr, meta, link_len);
+        } else if (told) {
             meta.punt = meta.reason;
             meta.captured = meta.length;
             meta.flow = NO_FLOW;
+        }
+        if (told) {
             record.apply(hdr, meta);
             standard.egress_spec = CPU_PORT;
-        }
-        if (meta.fate == Fate.DROPPED) {
+        } else if (meta.fate == Fate.DROPPED) {
             drops.count((bit<32>) meta.reason);
             mark_to_drop(standard);
         }

@@ -27,6 +27,7 @@ parser parse_frame(packet_in packet,
         packet.extract(hdr.inject);
         transition select(hdr.inject.kind) {
             KIND_REPROCESS: ethernet;
+            KIND_TRACE: ethernet;
             default: accept;
         }
     }

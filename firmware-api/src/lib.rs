@@ -29,6 +29,7 @@ pub mod ring;
 pub mod schema;
 pub mod selector;
 pub mod table;
+pub mod trace;
 
 pub use memory::Memory;
 pub use reason::{DropReason, PuntReason};

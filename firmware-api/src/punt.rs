@@ -6,7 +6,8 @@
 //! 24  flow id (u32)  28  length on the wire (u16)  30  captured (u16)
 //! 32  the captured bytes, from the Ethernet header on
 //! ```
-//! `0xffff` as rule or backend, and `0xffff_ffff` as flow id, mean none.
+//! `0xffff` as rule or backend, and `0xffff_ffff` as flow id, mean none. A `trace` record has the
+//! trace's tag in place of the flow hash, and its verdict in place of the flow id ([`crate::trace`]).
 
 use crate::PortId;
 use crate::entry::backend::BackendId;
@@ -28,9 +29,9 @@ pub struct Punt {
     pub rule: Option<RuleId>,
     /// The backend it was forwarded to.
     pub backend: Option<BackendId>,
-    /// The low half of the flow hash of its key.
+    /// The low half of the flow hash of its key (trace: the tag).
     pub flow_hash: u32,
-    /// The flow whose entry it hit (teardown).
+    /// The flow whose entry it hit (teardown; trace: the verdict).
     pub flow: Option<u32>,
     /// Bytes of the frame on the wire.
     pub length: u16,

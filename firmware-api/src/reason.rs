@@ -108,12 +108,15 @@ reasons! {
         IcmpError = 5, "icmp_error";
         /// An echo request to a frontend (spec A-13). The packet is held by the record.
         Echo = 6, "echo";
+        /// What would become of a frame that the driver had traced ([`crate::trace`]): a synthetic
+        /// packet, or one that is explained. Its headers, if it would leave.
+        Trace = 7, "trace";
     }
 }
 
 impl PuntReason {
-    /// Whether the packet itself goes on and the record only tells of it.
+    /// Whether the record only tells of a packet; with any other the driver holds it.
     pub const fn is_copy(self) -> bool {
-        matches!(self, Self::Learn | Self::Teardown)
+        matches!(self, Self::Learn | Self::Teardown | Self::Trace)
     }
 }

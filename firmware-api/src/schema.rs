@@ -78,10 +78,10 @@ pub const CPU_SESSION: u16 = 1;
 /// went in before it. [`crate::inject`] has the other kinds.
 ///
 /// ```text
-///  8  kind (2)  9  driverless (0 or 1)  10  port (u16)  12  device tick (u32)
+///  8  kind (255)  9  driverless (0 or 1)  10  port (u16)  12  device tick (u32)
 /// 16  sequence number (u64)   24  zero (8)
 /// ```
-pub const FENCE: u8 = 2;
+pub const FENCE: u8 = 255;
 
 /// Stash slots of an exact table, added to its buckets.
 const STASH: u32 = 64;

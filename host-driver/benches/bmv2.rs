@@ -74,7 +74,7 @@ fn switch(config: &CardConfig) -> Result<Bmv2, Bmv2Error> {
 /// Opens the connections through card and driver; returns how long it took.
 fn open(card: &mut Card<Bmv2>) -> Duration {
     let mut ports = MemoryPorts::new(2);
-    let mut driver = stand::start(card, &mut ports);
+    let mut driver = stand::start(card, &mut ports, 1);
     let start = Instant::now();
     for first in (0..CONNECTIONS).step_by(64) {
         for connection in first..first + 64 {

@@ -104,7 +104,7 @@ fn main() {
     let mut card = Card::new(bars, &config).expect("a card");
     let bars = card.bars().clone();
     let mut ports = MemoryPorts::new(0);
-    let mut engine = stand::start(&mut card, &mut ports);
+    let mut engine = stand::start(&mut card, &mut ports, 1);
     let mut puncher = Puncher::new(&bars);
     let mut install = |numbers: std::ops::Range<u32>| {
         let mut spent = Duration::ZERO;

@@ -18,6 +18,8 @@ pub struct Frame {
     len: u16,
     /// Where it came in.
     pub ingress: PortId,
+    /// The tag of a trace.
+    pub(crate) tag: u32,
 }
 
 impl Default for Frame {
@@ -27,6 +29,7 @@ impl Default for Frame {
             start: HEADROOM as u16,
             len: 0,
             ingress: 0,
+            tag: 0,
         }
     }
 }
@@ -61,6 +64,7 @@ impl Frame {
         self.start = HEADROOM as u16;
         self.len = len.min(ROOM) as u16;
         self.ingress = ingress;
+        self.tag = 0;
         true
     }
 }
@@ -110,6 +114,15 @@ impl Batch {
             buffer[..len].copy_from_slice(&frame[..len]);
             Some(len)
         })
+    }
+
+    /// Adds a frame to be traced as if it had come in on the port; `false` when the batch is full.
+    pub(crate) fn push_traced(&mut self, ingress: PortId, tag: u32, frame: &[u8]) -> bool {
+        let added = self.push(ingress, frame);
+        if let Some(frame) = self.frames_mut().last_mut() {
+            frame.tag = tag;
+        }
+        added
     }
 
     /// Adds the frame that `read` writes into the buffer it is given, which has room for one byte

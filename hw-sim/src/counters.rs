@@ -6,9 +6,12 @@ use firmware_api::register::{
 };
 use firmware_api::{DropReason, Memory, PuntReason};
 
+use crate::pipeline::Conditions;
+
 /// What happened to frames since the last reset.
 ///
-/// Always `rx + reprocessed + injected == tx + held + drops`.
+/// Always `rx + reprocessed + injected == tx + held + drops`. Traced frames are in none of these:
+/// each is a record of reason `trace`, written or lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Frames received.
@@ -30,6 +33,18 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Counts frames that came under these conditions. Traced ones count as their records do.
+    #[inline]
+    pub(crate) const fn came(&mut self, conditions: Conditions, frames: usize) {
+        match conditions {
+            Conditions { trace: true, .. } => {}
+            Conditions {
+                reprocess: true, ..
+            } => self.reprocessed += frames as u64,
+            _ => self.rx += frames as u64,
+        }
+    }
+
     /// Counts a dropped packet.
     #[inline]
     pub fn drop(&mut self, reason: DropReason) {

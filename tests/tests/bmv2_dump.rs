@@ -61,7 +61,7 @@ fn forwards_as_a_card_without_driver(switch: &mut Switch, text: &str, state: &St
         let expected: Vec<_> = match verdict.outcome {
             Outcome::Forward { egress, frame } => vec![(egress, frame)],
             Outcome::Drop(_) => Vec::new(),
-            Outcome::Held(_) => panic!("nothing is held without a driver"),
+            Outcome::Held(_) | Outcome::Traced(_) => panic!("nothing is held without a driver"),
         };
         forwarded += expected.len();
         let found = switch.forward(step.ingress, &frame);

@@ -94,6 +94,10 @@ fn constants() -> String {
         vec![
             of("KIND_TRANSMIT", kind(inject::Inject::Transmit(0))),
             of("KIND_REPROCESS", kind(inject::Inject::Reprocess(0))),
+            of(
+                "KIND_TRACE",
+                kind(inject::Inject::Trace { port: 0, tag: 0 }),
+            ),
             of("KIND_FENCE", schema::FENCE.into()),
         ],
     );

@@ -10,28 +10,58 @@ use hw_sim::engine::Engine;
 use hw_sim::ports::MemoryPorts;
 use hw_sim::{Card, SimMemory};
 
-const CONFIGURATION: &str = r#"
+/// The most rules of one instance (HG0410).
+const RULES: u16 = 300;
+
+/// As many rules, over as few instances as may have them; the first rule is for port 80.
+fn configuration(rules: u16) -> String {
+    let lines = |count: u16, line: &dyn Fn(u16) -> String| (0..count).map(line).collect::<String>();
+    let instances = rules.div_ceil(RULES);
+    let instance = |n| {
+        let number = n + 4;
+        format!(
+            "  - {{ name: web-{n}, addresses: [10.0.0.{number}], vport: {}, \
+             mac: \"02:00:00:00:00:{number:02x}\" }}\n",
+            n + 1
+        )
+    };
+    let pool = |n| format!("      - {{ name: pool-{n}, members: [ {{ instance: web-{n} }} ] }}\n");
+    let rule = |n| {
+        format!(
+            "      - {{ name: http-{n}, protocol: Tcp, frontend: public, frontendPort: {}, \
+             backendPool: pool-{}, backendPort: {} }}\n",
+            80 + n,
+            n / RULES,
+            8080 + n
+        )
+    };
+    format!(
+        r#"
 headgate: 1
 profile: current
-uplink: { mac: "02:00:00:00:00:01", nextHopMac: "02:00:00:00:00:fe" }
+uplink: {{ mac: "02:00:00:00:00:01", nextHopMac: "02:00:00:00:00:fe" }}
 instances:
-  - { name: web-1, addresses: [10.0.0.4], vport: 1, mac: "02:00:00:00:00:04" }
-loadBalancers:
+{}loadBalancers:
   - name: web
     sku: Standard
-    frontends: [ { name: public, address: 203.0.113.10 } ]
-    backendPools: [ { name: web, members: [ { instance: web-1 } ] } ]
-    loadBalancingRules:
-      - { name: http, protocol: Tcp, frontend: public, frontendPort: 80, backendPool: web, backendPort: 8080 }
-"#;
+    frontends: [ {{ name: public, address: 203.0.113.10 }} ]
+    backendPools:
+{}    loadBalancingRules:
+{}"#,
+        lines(instances, &instance),
+        lines(instances, &pool),
+        lines(rules, &rule)
+    )
+}
 
-/// Starts a driver of one rule over one instance, with memory for every flow of the card.
+/// Starts a driver with that many rules, and with memory for every flow of the card.
 #[allow(dead_code, reason = "each bench is a program of its own")]
 pub(crate) fn start<E: Engine>(
     card: &mut Card<E>,
     ports: &mut MemoryPorts,
+    rules: u16,
 ) -> Driver<Shared<SimMemory>> {
-    start_with(card, ports, CONFIGURATION)
+    start_with(card, ports, &configuration(rules))
 }
 
 /// Starts a driver with that configuration.

@@ -32,8 +32,8 @@ pub(crate) struct Watch {
     targets: BTreeMap<TargetKey, Watched>,
     next_id: u32,
     changes: ProbeChanges,
-    /// Changes of health that were not told yet: of whom, and what.
-    news: Vec<(String, String)>,
+    /// Changes of health that were not told yet.
+    news: Vec<News>,
 }
 
 #[derive(Debug)]
@@ -54,16 +54,28 @@ fn key(ir: &Ir, target: &ProbeTarget) -> TargetKey {
     )
 }
 
-fn news((balancer, probe, address): &TargetKey, transition: Transition) -> (String, String) {
+/// A change of health.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// Whose.
+    pub(crate) subject: String,
+    /// For people.
+    pub(crate) message: String,
+    /// What it is now.
+    pub(crate) health: Health,
+}
+
+fn news((balancer, probe, address): &TargetKey, transition: Transition) -> News {
     let health = match transition.to {
         Health::Up => "up",
         Health::Down => "down",
     };
     let reason = transition.reason.name();
-    (
-        address.to_string(),
-        format!("{health} by probe {balancer}/{probe}: {reason}"),
-    )
+    News {
+        subject: address.to_string(),
+        message: format!("{health} by probe {balancer}/{probe}: {reason}"),
+        health: transition.to,
+    }
 }
 
 /// The probe as the prober takes it.
@@ -218,8 +230,8 @@ impl Watch {
         }
     }
 
-    /// Changes of health since the last call: of whom, and what.
-    pub(crate) fn take_news(&mut self) -> Vec<(String, String)> {
+    /// Changes of health since the last call.
+    pub(crate) fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
     }
 

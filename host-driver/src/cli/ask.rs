@@ -107,7 +107,7 @@ fn render(question: &Question, document: Value) -> Result<String, Failure> {
         Question::Flows { .. } => text::flows(&read(document)?),
         Question::Snat => text::snat(&read::<Vec<_>>(document)?),
         Question::Counters => text::counters(&read(document)?),
-        Question::Health => text::health(&read::<Vec<_>>(document)?),
+        Question::Health => text::health(&read(document)?),
         Question::Nat => text::nat(&read::<Vec<_>>(document)?),
         Question::Events { .. } => text::events(&read::<Vec<_>>(document)?),
         Question::Metrics => read(document)?,

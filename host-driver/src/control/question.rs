@@ -4,8 +4,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::view::{
-    Applied, Backend, Counters, Event, Explanation, Flows, NatMapping, Rule, RuleHealth, Snat,
-    Status,
+    Applied, Backend, Counters, Event, Explanation, Flows, Health, NatMapping, Rule, Snat, Status,
 };
 use crate::engine::Metrics;
 
@@ -27,7 +26,7 @@ pub enum Question {
     Snat,
     /// Why packets ended.
     Counters,
-    /// How the backends of each probed rule are (L-MON-07).
+    /// How each load balancer is, and the backends of each probed rule (L-MON-06, L-MON-07).
     Health,
     /// Which frontend ports lead to which instances (L-NAT-07).
     Nat,
@@ -71,7 +70,7 @@ pub enum Answer {
     /// To [`Question::Counters`].
     Counters(Counters),
     /// To [`Question::Health`].
-    Health(Vec<RuleHealth>),
+    Health(Health),
     /// To [`Question::Nat`].
     Nat(Vec<NatMapping>),
     /// To [`Question::Events`].

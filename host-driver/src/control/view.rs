@@ -236,7 +236,30 @@ pub struct Counters {
     pub refusals: Vec<Counter>,
 }
 
-/// One row of `health`: a rule that is probed, under the service's names (L-MON-07).
+/// `health`: load balancers, and the rules that are probed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// Every load balancer.
+    pub load_balancers: Vec<ResourceHealth>,
+    /// Every rule that is probed.
+    pub rules: Vec<RuleHealth>,
+}
+
+/// The health of a load balancer as a resource (L-MON-06).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceHealth {
+    /// The load balancer.
+    pub load_balancer: String,
+    /// `Available`, `Degraded`, `Unavailable` or `Unknown`.
+    pub availability_state: String,
+    /// Average availability of its rules over the two minutes before the last evaluation, in whole
+    /// percent, rounded down; none while it is unknown.
+    pub availability_percent: Option<u32>,
+}
+
+/// A rule that is probed, under the service's names (L-MON-07).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleHealth {

@@ -11,6 +11,7 @@ pub mod ethernet;
 pub mod icmp_error;
 pub mod ip;
 pub mod ndp;
+pub mod opening;
 pub mod reset;
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use super::Engine;
 use crate::apply::{InForce, MemberState, members, snat_addresses};
 use crate::conn::{Conn, Endpoint, Origin};
 use crate::control::view::{
-    Backend, BackendHealth, BarUse, Configuration, Counter, Counters, Event, Flow, FlowTotals,
-    Flows, NatMapping, Packets, Rule, RuleHealth, Snat, Status, TableUse,
+    self, Backend, BackendHealth, BarUse, Configuration, Counter, Counters, Event, Flow,
+    FlowTotals, Flows, NatMapping, Packets, ResourceHealth, Rule, RuleHealth, Snat, Status,
+    TableUse,
 };
 use crate::control::{Answer, Question};
 use crate::event::rfc_3339;
@@ -32,7 +33,10 @@ impl<M: Memory> Engine<M> {
             Question::Flows { limit } => Answer::Flows(self.flows(*limit)),
             Question::Snat => Answer::Snat(self.snat_ports()),
             Question::Counters => Answer::Counters(self.counters()),
-            Question::Health => Answer::Health(self.health()),
+            Question::Health => Answer::Health(view::Health {
+                load_balancers: self.resource_health(),
+                rules: self.health(),
+            }),
             Question::Nat => Answer::Nat(self.nat_mappings()),
             Question::Events { after } => Answer::Events(self.events(*after)),
             Question::Metrics => Answer::Metrics(Box::new(self.metrics())),
@@ -183,6 +187,17 @@ impl<M: Memory> Engine<M> {
         }
     }
 
+    /// How each load balancer is (spec L-MON-06).
+    pub fn resource_health(&self) -> Vec<ResourceHealth> {
+        let resources = self.lookout.resources.of.iter();
+        let rows = resources.map(|(name, health)| ResourceHealth {
+            load_balancer: name.clone(),
+            availability_state: health.status().name().to_owned(),
+            availability_percent: health.percent(),
+        });
+        rows.collect()
+    }
+
     /// How the backends of each probed rule are (spec L-MON-07).
     pub fn health(&self) -> Vec<RuleHealth> {
         let Some(in_force) = &self.in_force else {
@@ -254,7 +269,7 @@ impl<M: Memory> Engine<M> {
         let shown = self.journal.after(after).map(|event| Event {
             sequence: event.sequence,
             time: rfc_3339(self.epoch + event.at),
-            severity: event.kind.severity().name().to_owned(),
+            severity: event.severity.name().to_owned(),
             event: event.kind.name().to_owned(),
             subject: event.subject.clone(),
             message: event.message.clone(),

@@ -1,20 +1,21 @@
 //! What the driver looks at once per second for metrics and events: the card's state, availability,
-//! SNAT ports, losses. Nothing here is on the packet path.
+//! the health of load balancers, SNAT ports, losses. Nothing here is on the packet path.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use firmware_api::entry::backend::BackendId;
 use firmware_api::entry::rule::RuleId;
-use firmware_api::{Memory, Protocol, PuntReason};
+use firmware_api::{Memory, PuntReason};
 use flow_compiler::names::RuleRef;
 
 use super::Engine;
+use super::assess::Resources;
 use super::metrics::Labels;
+use super::trace::Traces;
 use crate::apply::{MemberState, members};
-use crate::conn::Endpoint;
 use crate::device::{Counters, Status};
-use crate::event::Kind;
+use crate::event::{Kind, Severity};
 use crate::health::Health;
 use crate::metric::Availability;
 use crate::miss::Refusal;
@@ -29,9 +30,10 @@ const HIGH_USAGE: u64 = 75;
 /// What was seen last.
 #[derive(Debug, Default)]
 pub(crate) struct Lookout {
-    evaluations: u64,
+    pub(super) traces: Traces,
     /// Of load-balancing rules, by number.
     pub(super) availability: BTreeMap<RuleId, Availability>,
+    pub(super) resources: Resources,
     /// Who takes new flows, as the selections on the card have it.
     pub(super) members: Arc<Vec<MemberState>>,
     pub(super) labels: Arc<Labels>,
@@ -41,6 +43,8 @@ pub(crate) struct Lookout {
     /// Instances that are in many rules, and how many.
     busy: Vec<(String, usize)>,
     pub(super) card: Option<Status>,
+    /// The last error that the card latched.
+    pub(super) card_error: u64,
     /// The card forwards.
     pub(super) is_card_up: bool,
     snat_failed: HashMap<(InstanceId, crate::snat::Protocol), u64>,
@@ -63,7 +67,8 @@ fn is_high(used: u32, allocated: u32) -> bool {
 impl<M: Memory> Engine<M> {
     /// Keeps an event and says it in the log.
     pub(crate) fn tell(&mut self, kind: Kind, subject: impl Into<String>, message: String) {
-        self.journal.tell(self.now, kind, subject.into(), message);
+        let what = (kind, kind.severity());
+        self.journal.tell(self.now, what, subject.into(), message);
     }
 
     /// As [`Engine::tell`], unless the same was told of the subject a short while ago.
@@ -110,6 +115,8 @@ impl<M: Memory> Engine<M> {
             .map(|id| (id, before.get(&id).copied().unwrap_or_default()))
             .collect();
         let rules = lookout.availability.keys();
+        lookout.traces.follow(in_force, &self.tables, &self.active);
+        lookout.resources.follow(in_force);
         lookout.dead = rules.filter(|id| !alive.contains(id)).copied().collect();
         lookout.members = Arc::new(states);
         lookout.labels = Arc::new(labels);
@@ -134,6 +141,9 @@ impl<M: Memory> Engine<M> {
         let status = self.device.status();
         let is_enabled = self.device.is_enabled();
         let before = self.lookout.card.replace(status);
+        if status.error != 0 {
+            self.lookout.card_error = status.error;
+        }
         let is_stuck = before.is_some_and(|before| before.tick == status.tick);
         let trouble = match status {
             Status { ready: false, .. } => "the card is not ready",
@@ -154,10 +164,11 @@ impl<M: Memory> Engine<M> {
                 "the card misses the driver's heartbeat".to_owned()
             });
         }
-        if status.error != 0 && before.is_none_or(|before| before.error != status.error) {
-            self.remind(Kind::CardError, &card, |_| {
-                format!("the card latched error {:#x}", status.error)
-            });
+        // The latch keeps the first error until it is told and cleared.
+        if status.error != 0 && self.journal.admits(self.now, Kind::CardError, &card) {
+            let message = format!("the card latched error {:#x}", status.error);
+            self.tell(Kind::CardError, card, message);
+            self.device.clear_error();
         }
     }
 
@@ -192,24 +203,16 @@ impl<M: Memory> Engine<M> {
     }
 
     fn look_at_rules(&mut self) {
-        self.lookout.evaluations += 1;
-        // A new source port each time: in a minute the selection is asked in 60 places.
-        let source_port = 1024 + (self.lookout.evaluations.wrapping_mul(7919) % 60_000) as u16;
-        let rules: Vec<RuleId> = self.lookout.availability.keys().copied().collect();
-        for rule in rules {
-            let is_delivered = self.lookout.is_card_up && self.rule_delivers(rule, source_port);
-            let Some(window) = self.lookout.availability.get_mut(&rule) else {
-                continue;
-            };
-            window.note(is_delivered);
-            let window = *window;
-            if let Some(kind) = window.alarm() {
-                let name = self.rule_name(rule);
-                self.remind(kind, &name, |_| {
-                    format!("{} % over the last minute", window.percent())
-                });
-            }
+        self.look_at_traces();
+        let windows = self.lookout.availability.iter();
+        let alarms = windows.filter_map(|(rule, window)| Some((*rule, *window, window.alarm()?)));
+        for (rule, window, kind) in alarms.collect::<Vec<_>>() {
+            let name = self.rule_name(rule);
+            self.remind(kind, &name, |_| {
+                format!("{} % over the last minute", window.percent())
+            });
         }
+        self.assess_health();
         self.look_at_dead_rules();
         for (instance, rules) in self.lookout.busy.clone() {
             self.remind(Kind::ApproachingMaxRulesPerNicLimit, &instance, |_| {
@@ -223,24 +226,6 @@ impl<M: Memory> Engine<M> {
             Some(in_force) => in_force.lowered.names.rule(rule),
             None => format!("#{rule}"),
         }
-    }
-
-    fn rule_delivers(&self, id: RuleId, source_port: u16) -> bool {
-        let Some(in_force) = &self.in_force else {
-            return false;
-        };
-        let Some(RuleRef::LoadBalancing(balancer, index)) =
-            in_force.lowered.names.rules.get(&id).map(|name| name.rule)
-        else {
-            return false;
-        };
-        let balancer = &in_force.ir.load_balancers[balancer.0];
-        let rule = &balancer.rules[index];
-        let frontend = Endpoint::new(balancer.frontend(rule.frontend), rule.frontend_port);
-        let mut protocols = rule.transport.protocols().iter();
-        protocols.all(|protocol: &Protocol| {
-            self.delivers(id, balancer.zone(), frontend, *protocol, source_port)
-        })
     }
 
     /// Rules without a backend; those of which some backend was not probed yet have time.
@@ -331,8 +316,14 @@ impl<M: Memory> Engine<M> {
 
     /// Says what changed with the backends' health.
     pub(crate) fn tell_health(&mut self) {
-        for (subject, message) in self.watch.take_news() {
-            self.tell(Kind::HealthChanged, subject, message);
+        for news in self.watch.take_news() {
+            let severity = match news.health {
+                Health::Up => Severity::Info,
+                Health::Down => Severity::Warning,
+            };
+            let what = (Kind::HealthChanged, severity);
+            self.journal
+                .tell(self.now, what, news.subject, news.message);
         }
     }
 }

@@ -15,7 +15,8 @@ use super::answer::frontend_of;
 use crate::apply::{InForce, MemberState};
 use crate::event::Kind;
 use crate::ledger::{Cell, Cells, Traffic};
-use crate::metric::{Exposition, Family};
+use crate::metric::resource_health::Status;
+use crate::metric::{Exposition, Family, ResourceHealth};
 use crate::miss::Refusal;
 use crate::snat::{self, AddressUsage, InstanceId, Usage};
 
@@ -90,6 +91,7 @@ pub struct Metrics {
     labels: Arc<Labels>,
     states: Arc<Vec<MemberState>>,
     availability: Vec<(RuleId, f64)>,
+    resources: Vec<(String, ResourceHealth)>,
     members: Vec<((RuleId, PortId), Cells)>,
     addresses: Vec<((PortId, IpAddr), Cells)>,
     ports: Vec<AddressUsage>,
@@ -113,6 +115,7 @@ impl Metrics {
             labels: Arc::default(),
             states: Arc::default(),
             availability: Vec::new(),
+            resources: Vec::new(),
             members: Vec::new(),
             addresses: Vec::new(),
             ports: Vec::new(),
@@ -193,6 +196,13 @@ impl Metrics {
                     ("rule", &rule.name),
                 ];
                 samples.add(&labels, ratio);
+            }
+        }
+        let mut samples = out.family(Family::ResourceHealth);
+        for (name, health) in &self.resources {
+            for status in Status::ALL {
+                let labels = [("load_balancer", name.as_str()), ("health", status.name())];
+                samples.add(&labels, u8::from(status == health.status()));
             }
         }
     }
@@ -333,6 +343,7 @@ impl<M: Memory> Engine<M> {
             availability: availability
                 .filter_map(|(rule, window)| Some((*rule, window.ratio()?)))
                 .collect(),
+            resources: self.lookout.resources.of.clone(),
             members: members.collect(),
             addresses: self.ledger.addresses().collect(),
             ports: self.snat.address_usages(),
@@ -359,10 +370,7 @@ impl<M: Memory> Engine<M> {
         out.single(Family::CardUp, u8::from(self.lookout.is_card_up));
         let driverless = status.is_some_and(|status| status.driverless);
         out.single(Family::CardDriverless, u8::from(driverless));
-        out.single(
-            Family::CardError,
-            status.map_or(0, |status| status.error & 0xff),
-        );
+        out.single(Family::CardError, self.lookout.card_error & 0xff);
         let age = self.now - self.housekeeping.last_heartbeat.min(self.now);
         out.single(Family::HeartbeatAge, seconds(age));
         out.single(Family::ReceivedPackets, card.received);
@@ -457,8 +465,10 @@ impl<M: Memory> Engine<M> {
         out.single(Family::Rules, rules);
         let mut samples = out.family(Family::Events);
         for kind in Kind::ALL {
-            let labels = [("event", kind.name()), ("severity", kind.severity().name())];
-            samples.add(&labels, self.journal.count(*kind));
+            for severity in kind.severities() {
+                let labels = [("event", kind.name()), ("severity", severity.name())];
+                samples.add(&labels, self.journal.count(*kind, *severity));
+            }
         }
         let labels = [
             ("version", env!("CARGO_PKG_VERSION")),

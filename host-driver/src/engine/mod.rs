@@ -6,7 +6,7 @@
 
 mod active;
 mod answer;
-mod deliver;
+mod assess;
 mod expire;
 mod explain;
 mod flows;
@@ -16,6 +16,7 @@ mod metrics;
 mod resets;
 mod select;
 mod start;
+mod trace;
 
 pub use active::{Active, OutboundFacts, RuleFacts};
 pub use flows::Flows;
@@ -103,6 +104,8 @@ pub struct Work {
     pub punts: usize,
     /// Flows removed.
     pub expired: usize,
+    /// Synthetic packets given to the card.
+    pub traces: usize,
 }
 
 impl Work {
@@ -115,15 +118,21 @@ impl Work {
 impl<M: Memory> Engine<M> {
     /// Does what is due at `now` milliseconds of driver time.
     pub fn step(&mut self, now: u64) -> Work {
+        self.now = self.now.max(now);
         if self.is_gone() {
+            self.assess_health();
             return Work::default();
         }
-        self.now = self.now.max(now);
         let punts = self.take_punts();
         let expired = self.expire_flows();
         self.keep_house();
+        let traces = self.send_traces();
         self.ring_doorbells();
-        Work { punts, expired }
+        Work {
+            punts,
+            expired,
+            traces,
+        }
     }
 
     /// Whether the card's registers read all ones.

@@ -1,6 +1,6 @@
 //! The latest events, and how many of each kind there were.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::{Kind, Quiet, Severity};
 
@@ -18,6 +18,8 @@ pub struct Event {
     pub at: u64,
     /// What.
     pub kind: Kind,
+    /// How soon somebody should look.
+    pub severity: Severity,
     /// To whom: a rule, an instance, a card.
     pub subject: String,
     /// For people.
@@ -29,7 +31,7 @@ pub struct Event {
 pub struct Journal {
     events: VecDeque<Event>,
     last: u64,
-    counts: [u64; Kind::ALL.len()],
+    counts: HashMap<(Kind, Severity), u64>,
     quiet: Quiet,
 }
 
@@ -45,16 +47,22 @@ impl Journal {
     }
 
     /// Keeps an event and says it in the log.
-    pub fn tell(&mut self, now: u64, kind: Kind, subject: String, mut message: String) {
+    pub fn tell(
+        &mut self,
+        now: u64,
+        (kind, severity): (Kind, Severity),
+        subject: String,
+        mut message: String,
+    ) {
         message.truncate(message.floor_char_boundary(LONGEST));
         let name = kind.name();
-        match kind.severity() {
+        match severity {
             Severity::Info => tracing::info!("{name} {subject}: {message}"),
             Severity::Warning => tracing::warn!("{name} {subject}: {message}"),
             Severity::Critical => tracing::error!("{name} {subject}: {message}"),
         }
         self.last += 1;
-        self.counts[kind as usize] += 1;
+        *self.counts.entry((kind, severity)).or_default() += 1;
         if self.events.len() == KEPT {
             self.events.pop_front();
         }
@@ -62,6 +70,7 @@ impl Journal {
             sequence: self.last,
             at: now,
             kind,
+            severity,
             subject,
             message,
         });
@@ -75,9 +84,9 @@ impl Journal {
         self.events.range(from..)
     }
 
-    /// How often a kind was told.
-    pub fn count(&self, kind: Kind) -> u64 {
-        self.counts[kind as usize]
+    /// How often a kind was told with that severity.
+    pub fn count(&self, kind: Kind, severity: Severity) -> u64 {
+        self.counts.get(&(kind, severity)).copied().unwrap_or(0)
     }
 }
 
@@ -86,7 +95,8 @@ mod tests {
     use super::*;
 
     fn tell(journal: &mut Journal, n: u64) {
-        journal.tell(n, Kind::HealthChanged, "a".into(), n.to_string());
+        let what = (Kind::HealthChanged, Severity::Warning);
+        journal.tell(n, what, "a".into(), n.to_string());
     }
 
     #[test]
@@ -99,7 +109,11 @@ mod tests {
         assert_eq!(kept, (6..=KEPT as u64 + 5).collect::<Vec<_>>());
         assert_eq!(journal.after(KEPT as u64 + 4).count(), 1);
         assert_eq!(journal.after(u64::MAX).count(), 0);
-        assert_eq!(journal.count(Kind::HealthChanged), KEPT as u64 + 5);
+        let count = |severity| journal.count(Kind::HealthChanged, severity);
+        assert_eq!(
+            (count(Severity::Info), count(Severity::Warning)),
+            (0, KEPT as u64 + 5)
+        );
     }
 
     #[test]
@@ -107,7 +121,7 @@ mod tests {
         let mut journal = Journal::default();
         journal.tell(
             0,
-            Kind::ConfigurationRefused,
+            (Kind::ConfigurationRefused, Severity::Warning),
             String::new(),
             "ü".repeat(LONGEST),
         );

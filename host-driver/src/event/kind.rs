@@ -1,7 +1,7 @@
 //! What can happen.
 
 /// How soon somebody should look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -26,7 +26,7 @@ const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident: $severity:ident, $quiet:expr;)*) => {
+    ($($(#[$doc:meta])* $variant:ident: $severity:ident $(| $other:ident)*, $quiet:expr;)*) => {
         /// What happened.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind { $($(#[$doc])* $variant,)* }
@@ -40,9 +40,16 @@ macro_rules! kinds {
                 match self { $(Self::$variant => stringify!($variant),)* }
             }
 
-            /// How soon somebody should look.
+            /// How soon somebody should look, if the event does not say it itself.
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)* }
+            }
+
+            /// Every severity that it can have.
+            pub const fn severities(self) -> &'static [Severity] {
+                match self {
+                    $(Self::$variant => &[Severity::$severity $(, Severity::$other)*],)*
+                }
             }
 
             /// Milliseconds for which the same is not said again of the same subject.
@@ -66,8 +73,10 @@ kinds! {
     SnatPortExhaustion: Critical, 5 * MINUTE;
     /// An instance is in more than 300 rules (L-MON-08).
     ApproachingMaxRulesPerNicLimit: Warning, 24 * HOUR;
-    /// A probe found a backend up or down.
-    HealthChanged: Info, 0;
+    /// A probe found a backend up, or down (a warning).
+    HealthChanged: Info | Warning, 0;
+    /// The health of a load balancer is another (L-MON-06).
+    ResourceHealthChanged: Info | Warning | Critical, 0;
     /// A configuration is in force.
     ConfigurationApplied: Info, 0;
     /// A configuration was refused; the one before stays in force.

@@ -50,7 +50,9 @@ macro_rules! families {
 
 families! {
     FrontendAvailability: Gauge, "headgate_frontend_availability_ratio",
-        "VipAvailability: share of the last minute's evaluations, one per second, in which a synthetic new flow was sent to an existing, eligible backend by the driver's copy of the tables while the card was alive. No packet is sent.";
+        "VipAvailability: share of the last minute's seconds in which the card would have delivered a synthetic packet of a new flow, as the rule translates it, to a backend that takes new flows. The card traces one per rule and second; nothing of it leaves.";
+    ResourceHealth: Gauge, "headgate_resource_health",
+        "1 for the health that the load balancer has, 0 for the others: Available (90 % of its rules' synthetic packets over two minutes or more), Degraded, Unavailable (below 25 %), Unknown (nothing for ten minutes). Evaluated every two minutes.";
     BackendUp: Gauge, "headgate_backend_up",
         "DipAvailability: 1 if the probe or the administrator says that the backend is up, else 0. Rules without a probe have none.";
     BackendEligible: Gauge, "headgate_backend_eligible",
@@ -92,7 +94,7 @@ families! {
     CardDriverless: Gauge, "headgate_card_driverless",
         "1 if the card misses the driver's heartbeat, else 0.";
     CardError: Gauge, "headgate_card_error",
-        "Code of the first error that the card latched since its reset; 0 if none.";
+        "Code of the last error that the card latched since the driver started; 0 if none.";
     HeartbeatAge: Gauge, "headgate_heartbeat_age_seconds",
         "Time since the driver last wrote its heartbeat to the card.";
     ReceivedPackets: Counter, "headgate_card_received_packets_total",

@@ -66,6 +66,10 @@ impl<M: Memory> Engine<M> {
         self.punts_taken[punt.reason as usize] += 1;
         let outcome = match punt.reason {
             PuntReason::Learn => self.on_learn(),
+            PuntReason::Trace => {
+                self.on_trace(punt, frame);
+                Ok(())
+            }
             _ => self
                 .parse_punt(punt, frame)
                 .map_or(Err(Refusal::Unparsed), |packet| self.dispatch(&packet)),
@@ -106,7 +110,7 @@ impl<M: Memory> Engine<M> {
             PuntReason::Neighbor => self.on_neighbor(packet),
             PuntReason::IcmpError => self.on_icmp_error(packet),
             PuntReason::Echo => self.on_echo(packet),
-            PuntReason::Learn => Err(Refusal::Unsupported),
+            PuntReason::Learn | PuntReason::Trace => Err(Refusal::Unsupported),
         }
     }
 }

@@ -25,7 +25,7 @@ impl Engine for Bmv2 {
     fn reset(&mut self) {
         self.entries.forget();
         self.flows.forget();
-        (self.given, self.accounted) = (0, 0);
+        (self.given, self.accounted, self.traced) = (0, 0, 0);
         self.with_switch(|bmv2, session| session.clear(&bmv2.program));
         self.counters = Counters::default();
     }
@@ -76,12 +76,7 @@ impl Engine for Bmv2 {
         batch: &mut Batch,
         outlet: &mut impl Outlet,
     ) {
-        let came = batch.len() as u64;
-        if conditions.reprocess {
-            self.counters.reprocessed += came;
-        } else {
-            self.counters.rx += came;
-        }
+        self.counters.came(conditions, batch.len());
         if !batch.is_empty() {
             self.with_switch(|_, session| {
                 session.traffic.tell(conditions);
@@ -89,11 +84,15 @@ impl Engine for Bmv2 {
             });
         }
         for frame in batch.frames() {
-            let bytes = frame.bytes();
-            let input = if conditions.reprocess {
-                Input::Record(Inject::Reprocess(frame.ingress).encode(bytes.len() as u16))
+            let (bytes, port, tag) = (frame.bytes(), frame.ingress, frame.tag);
+            let record = |inject: Inject| Input::Record(inject.encode(bytes.len() as u16));
+            let input = if conditions.trace {
+                self.traced += 1;
+                record(Inject::Trace { port, tag })
+            } else if conditions.reprocess {
+                record(Inject::Reprocess(port))
             } else {
-                Input::Frame(frame.ingress)
+                Input::Frame(port)
             };
             self.give(spaces, input, bytes, outlet);
         }
@@ -140,10 +139,9 @@ impl Engine for Bmv2 {
     ) -> bool {
         let flows: Vec<_> = flows.collect();
         let harvested = self.with_switch(|bmv2, session| {
-            let (layout, held, program) = (&bmv2.layout, &bmv2.entries, &bmv2.program);
+            let (layout, program) = (&bmv2.layout, &bmv2.program);
             let runtime = &mut session.runtime;
-            bmv2.flows
-                .harvest(&flows, spaces, layout, held, program, runtime)?;
+            flows::harvest(&flows, spaces, layout, program, runtime)?;
             Ok(())
         });
         harvested.is_some()

@@ -65,33 +65,13 @@ struct Held {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     deletes: Vec<(TableId, Key)>,
-    /// New and changed entries; an entry whose flow is another one is deleted too.
+    /// New and changed entries.
     others: Vec<(TableId, Key, Words)>,
-    /// Flow entries that were looked at and stay or come, with their flows.
-    pub flows: Vec<FlowEntry>,
-}
-
-/// An entry of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FlowEntry {
-    /// Its table.
-    pub table: TableId,
-    /// Its key.
-    pub key: Key,
-    /// The flow.
-    pub flow: u32,
-    /// Whether it is the return entry.
-    pub is_return: bool,
+    /// The flows of entries that were looked at and stay or come.
+    pub flows: Vec<u32>,
 }
 
 impl Entries {
-    /// Whether the switch holds an entry of that key, and for that half of the flow.
-    pub(super) fn is_of(&self, table: TableId, key: &Key, flow: u32, is_return: bool) -> bool {
-        let held = self.tables[table as usize].held.get(key);
-        let entry = held.and_then(|held| flow_entry(table, key, &held.words));
-        entry.is_some_and(|entry| (entry.flow, entry.is_return) == (flow, is_return))
-    }
-
     /// Notes that slots were written.
     pub(super) fn written(&mut self, bell: Doorbell) {
         if !self.rescan {
@@ -115,15 +95,6 @@ impl Entries {
         *self = Self::default();
     }
 
-    /// The handles of an entry, one per instance of its table.
-    pub(super) fn handles(&self, table: TableId, key: &Key) -> impl Iterator<Item = (usize, i32)> {
-        let held = self.tables[table as usize].held.get(key);
-        let handles = held.into_iter().flat_map(|held| &held.handles);
-        handles
-            .enumerate()
-            .filter_map(|(instance, handle)| handle.map(|handle| (instance, handle)))
-    }
-
     /// Compares what was written with what the switch holds.
     pub(super) fn compare<M: Memory>(&mut self, tables: &Tables<'_, M>) -> Changes {
         let mut changes = Changes::default();
@@ -132,20 +103,13 @@ impl Entries {
             let found = find(tables, table, &key)
                 .map(|words| unsealed(table, words))
                 .filter(|words| entry(table, &key, words).is_some());
-            let flow = found.and_then(|words| flow_entry(table, &key, &words));
+            let flow = found.and_then(|words| flow_of(table, &key, &words));
             changes.flows.extend(flow);
             match (held, found) {
                 (None, None) => {}
                 (Some(_), None) => changes.deletes.push((table, key)),
                 (Some(held), Some(words)) if held.words == words => {}
-                (held, Some(words)) => {
-                    // Another flow has counters of its own.
-                    let was = held.and_then(|held| flow_entry(table, &key, &held.words));
-                    if was.map(|entry| entry.flow) != flow.map(|entry| entry.flow) {
-                        changes.deletes.push((table, key));
-                    }
-                    changes.others.push((table, key, words));
-                }
+                (_, Some(words)) => changes.others.push((table, key, words)),
             }
         }
         changes
@@ -360,20 +324,10 @@ fn entry(id: TableId, key: &Key, words: &Words) -> Option<P4Entry> {
     P4Entry::of(id, key[0] as u32, &words[..words_of(id)])
 }
 
-fn flow_entry(table: TableId, key: &Key, words: &Words) -> Option<FlowEntry> {
-    if !matches!(table, TableId::FlowV4 | TableId::FlowV6) {
-        return None;
-    }
-    let entry = entry(table, key, words)?;
-    let [flow, direction, ..] = *entry.parameters.as_slice() else {
-        return None;
-    };
-    Some(FlowEntry {
-        table,
-        key: *key,
-        flow: flow as u32,
-        is_return: direction != 0,
-    })
+fn flow_of(table: TableId, key: &Key, words: &Words) -> Option<u32> {
+    let is_flow = matches!(table, TableId::FlowV4 | TableId::FlowV6);
+    let entry = entry(table, key, words).filter(|_| is_flow)?;
+    entry.parameters.as_slice().first().map(|flow| *flow as u32)
 }
 
 /// Without epoch and CRC, which entries of a single word do not have.

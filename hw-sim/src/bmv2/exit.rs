@@ -1,7 +1,7 @@
 //! Where what comes out of the switch goes: frames to the ports, records to the punt ring.
 
 use firmware_api::punt::Punt;
-use firmware_api::{DropReason, Memory};
+use firmware_api::{DropReason, Memory, PuntReason};
 
 use super::traffic::Output;
 use crate::counters::Counters;
@@ -13,6 +13,7 @@ pub(super) struct Exit<'a, M, O> {
     pub tables: Tables<'a, M>,
     pub counters: &'a mut Counters,
     pub accounted: &'a mut u64,
+    pub traced: &'a mut u64,
     pub outlet: &'a mut O,
 }
 
@@ -37,9 +38,15 @@ impl<M: Memory, O: Outlet> Exit<'_, M, O> {
     fn punt(&mut self, mut punt: Punt, bytes: &[u8]) {
         let bytes = &bytes[..bytes.len().min(usize::from(punt.captured))];
         punt.captured = bytes.len() as u16;
-        punt.flow_hash = flow_hash(&self.tables, &punt, bytes);
+        if punt.reason != PuntReason::Trace {
+            punt.flow_hash = flow_hash(&self.tables, &punt, bytes);
+        }
         let written = self.outlet.punt(&punt, bytes);
         self.counters.punt(punt.reason, written);
+        if punt.reason == PuntReason::Trace {
+            *self.accounted += 1;
+            *self.traced = self.traced.saturating_sub(1);
+        }
         if punt.reason.is_copy() {
             return;
         }

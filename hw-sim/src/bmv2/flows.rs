@@ -1,12 +1,12 @@
 //! What the switch knows of flows: its register arrays, and how they become the state blocks of
 //! BAR2 and back.
 //!
-//! A block stands in six arrays and two direct counters:
+//! A block stands in seven arrays:
 //!
 //! ```text
 //! word 0  flow_seen                  tick, TCP flags; bit 48 is "in use" (bit 63 of the word)
 //! word 1  flow_acks_forward, flow_acks_return
-//! 2, 3    direct counters of the forward and of the return entry
+//! 2, 3    flow_packets_forward, flow_packets_return
 //! 4, 5    flow_bytes_forward, flow_bytes_return
 //!         flow_active                had a packet since the last activity harvest
 //! ```
@@ -16,13 +16,12 @@
 //! word is not in use. So it forgets once per installation, whichever entry comes first, and
 //! another installation is a zero again.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
+use firmware_api::Memory;
 use firmware_api::flow_state::{BLOCK_LEN, IN_USE};
 use firmware_api::schema::FLOWS;
-use firmware_api::{Memory, TableId};
 
-use super::entries::{Entries, FlowEntry, Key};
 use super::program::Program;
 use super::runtime::{Call, Reply, Runtime};
 use crate::config::Layout;
@@ -46,6 +45,8 @@ pub(super) enum Array {
     Seen,
     AcksForward,
     AcksReturn,
+    PacketsForward,
+    PacketsReturn,
     BytesForward,
     BytesReturn,
     Active,
@@ -56,12 +57,14 @@ impl Array {
         Self::Seen,
         Self::AcksForward,
         Self::AcksReturn,
+        Self::PacketsForward,
+        Self::PacketsReturn,
         Self::BytesForward,
         Self::BytesReturn,
         Self::Active,
     ];
     /// Those that make up a block.
-    const BLOCK: &'static [Self] = Self::ALL.split_at(5).0;
+    const BLOCK: &'static [Self] = Self::ALL.split_at(7).0;
 
     /// The last part of its name.
     pub(super) const fn name(self) -> &'static str {
@@ -69,6 +72,8 @@ impl Array {
             Self::Seen => "flow_seen",
             Self::AcksForward => "flow_acks_forward",
             Self::AcksReturn => "flow_acks_return",
+            Self::PacketsForward => "flow_packets_forward",
+            Self::PacketsReturn => "flow_packets_return",
             Self::BytesForward => "flow_bytes_forward",
             Self::BytesReturn => "flow_bytes_return",
             Self::Active => "flow_active",
@@ -80,33 +85,31 @@ impl Array {
         match self {
             Self::Seen => 49,
             Self::AcksForward | Self::AcksReturn => 32,
-            Self::BytesForward | Self::BytesReturn => 64,
+            Self::PacketsForward | Self::PacketsReturn | Self::BytesForward | Self::BytesReturn => {
+                64
+            }
             Self::Active => 1,
         }
     }
 }
 
-/// The entries of a flow, forward and return.
-type Pair = [Option<(TableId, Key)>; 2];
-
-/// Which entries flows have.
+/// Which flows had entries.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
-    pairs: HashMap<u32, Pair>,
+    installed: HashSet<u32>,
 }
 
-/// The registers and counters of a flow.
+/// The registers of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Known {
     registers: [u64; Array::BLOCK.len()],
-    packets: [u64; 2],
 }
 
 impl Known {
     /// The first six words of its block; `None` when the switch has not seen a packet.
     fn words(&self) -> Option<[u64; 6]> {
-        let [seen, ack, ack_return, bytes, bytes_return] = self.registers;
-        let [packets, packets_return] = self.packets;
+        let [seen, ack, ack_return, rest @ ..] = self.registers;
+        let [packets, packets_return, bytes, bytes_return] = rest;
         (seen & SEEN != 0).then_some([
             seen & SEEN_MASK | IN_USE,
             ack | ack_return << 32,
@@ -126,9 +129,17 @@ impl Known {
         };
         let seen = words[0] & FLAGS | u64::from(tick) | SEEN;
         let (ack, ack_return) = (words[1] & 0xffff_ffff, words[1] >> 32);
+        let [_, _, packets, packets_return, bytes, bytes_return] = words;
         Self {
-            registers: [seen, ack, ack_return, words[4], words[5]],
-            packets: [words[2], words[3]],
+            registers: [
+                seen,
+                ack,
+                ack_return,
+                packets,
+                packets_return,
+                bytes,
+                bytes_return,
+            ],
         }
     }
 }
@@ -136,28 +147,27 @@ impl Known {
 impl Flows {
     /// Forgets all of it.
     pub(super) fn forget(&mut self) {
-        self.pairs.clear();
+        self.installed.clear();
     }
 
-    /// Takes up flows that the driver has installed; `looked_at` are entries that stay or come.
-    /// Before the changes of entries are applied: the counters of new entries are new.
+    /// Takes up flows that the driver has installed; those `looked_at` have entries that stay or
+    /// come.
     pub(super) fn take_up<M: Memory>(
         &mut self,
-        looked_at: &[FlowEntry],
+        looked_at: &[u32],
         spaces: Spaces<'_, M>,
         layout: &Layout,
-        held: &Entries,
         program: &Program,
         runtime: &mut Runtime,
     ) -> thrift::Result<()> {
         let mut installed = Vec::new();
-        for entry in looked_at {
-            let Some(at) = layout.flow_state(entry.flow) else {
+        for flow in looked_at {
+            let Some(at) = layout.flow_state(*flow) else {
                 continue;
             };
             if spaces.bar2.load64(at) == 0 {
                 spaces.bar2.store64(at, TAKEN_UP);
-                installed.push(entry.flow);
+                installed.push(*flow);
             }
         }
         let register = program.register(Array::Seen);
@@ -166,80 +176,8 @@ impl Flows {
             index: *flow,
             value: 0,
         });
-        let counters = installed.iter().flat_map(|flow| {
-            let counters = self.counters(*flow, held, program);
-            counters.map(|(_, table, handle)| Call::WriteEntryCounter {
-                table,
-                handle,
-                packets: 0,
-                bytes: 0,
-            })
-        });
-        let calls: Vec<_> = zeros.chain(counters).map(|call| ((), call)).collect();
-        runtime.calls(calls, |(), _| {})?;
-        for entry in looked_at {
-            let pair = self.pairs.entry(entry.flow).or_default();
-            pair[usize::from(entry.is_return)] = Some((entry.table, entry.key));
-        }
-        Ok(())
-    }
-
-    /// The counters of a flow's entries: which half, table and handle.
-    fn counters<'a>(
-        &'a self,
-        flow: u32,
-        held: &'a Entries,
-        program: &'a Program,
-    ) -> impl Iterator<Item = (usize, &'a str, i32)> {
-        let pair = self.pairs.get(&flow).into_iter().flatten().enumerate();
-        // A key may belong to another flow by now, or to the other half.
-        pair.filter_map(|(half, entry)| entry.as_ref().map(|entry| (half, entry)))
-            .filter(move |(half, (table, key))| held.is_of(*table, key, flow, *half == 1))
-            .flat_map(move |(half, (table, key))| {
-                let handles = held.handles(*table, key);
-                let instances = program.instances(*table);
-                handles.map(move |(i, handle)| (half, instances[i].table.as_str(), handle))
-            })
-    }
-
-    /// Brings the blocks of flows in BAR2 up to date.
-    pub(super) fn harvest<M: Memory>(
-        &mut self,
-        flows: &[u32],
-        spaces: Spaces<'_, M>,
-        layout: &Layout,
-        held: &Entries,
-        program: &Program,
-        runtime: &mut Runtime,
-    ) -> thrift::Result<()> {
-        let taken_up = |flow: &u32| {
-            let at = layout.flow_state(*flow);
-            at.is_some_and(|at| spaces.bar2.load64(at) != 0)
-        };
-        let flows: Vec<_> = flows.iter().copied().filter(taken_up).collect();
-        let mut known = vec![Known::default(); flows.len()];
-        for (i, array) in Array::BLOCK.iter().enumerate() {
-            let register = program.register(*array);
-            let values = read(register, &flows, runtime)?;
-            for (known, value) in known.iter_mut().zip(values) {
-                known.registers[i] = value;
-            }
-        }
-        let counters = flows.iter().enumerate().flat_map(|(i, flow)| {
-            let counters = self.counters(*flow, held, program);
-            counters.map(move |(half, table, handle)| {
-                ((i, half), Call::ReadEntryCounter { table, handle })
-            })
-        });
-        runtime.calls(counters, |(i, half), reply| {
-            known[i].packets[half] += reply.as_ref().map_or(0, Reply::number);
-        })?;
-        for (flow, known) in flows.iter().zip(known) {
-            let at = layout.flow_state(*flow).expect("there is such a flow");
-            if let Some(words) = known.words() {
-                store(spaces.bar2, at, words);
-            }
-        }
+        runtime.calls(zeros.map(|call| ((), call)), |(), _| {})?;
+        self.installed.extend(looked_at);
         Ok(())
     }
 
@@ -250,12 +188,11 @@ impl Flows {
         tick: u32,
         spaces: Spaces<'_, M>,
         layout: &Layout,
-        held: &Entries,
         program: &Program,
         runtime: &mut Runtime,
     ) -> thrift::Result<()> {
         let mut calls = Vec::new();
-        for flow in self.pairs.keys() {
+        for flow in &self.installed {
             let Some(at) = layout.flow_state(*flow) else {
                 continue;
             };
@@ -267,17 +204,39 @@ impl Flows {
                     value,
                 });
             }
-            for (half, table, handle) in self.counters(*flow, held, program) {
-                calls.push(Call::WriteEntryCounter {
-                    table,
-                    handle,
-                    packets: known.packets[half],
-                    bytes: 0,
-                });
-            }
         }
         runtime.calls(calls.into_iter().map(|call| ((), call)), |(), _| {})
     }
+}
+
+/// Brings the blocks of flows in BAR2 up to date.
+pub(super) fn harvest<M: Memory>(
+    flows: &[u32],
+    spaces: Spaces<'_, M>,
+    layout: &Layout,
+    program: &Program,
+    runtime: &mut Runtime,
+) -> thrift::Result<()> {
+    let taken_up = |flow: &u32| {
+        let at = layout.flow_state(*flow);
+        at.is_some_and(|at| spaces.bar2.load64(at) != 0)
+    };
+    let flows: Vec<_> = flows.iter().copied().filter(taken_up).collect();
+    let mut known = vec![Known::default(); flows.len()];
+    for (i, array) in Array::BLOCK.iter().enumerate() {
+        let register = program.register(*array);
+        let values = read(register, &flows, runtime)?;
+        for (known, value) in known.iter_mut().zip(values) {
+            known.registers[i] = value;
+        }
+    }
+    for (flow, known) in flows.iter().zip(known) {
+        let at = layout.flow_state(*flow).expect("there is such a flow");
+        if let Some(words) = known.words() {
+            store(spaces.bar2, at, words);
+        }
+    }
+    Ok(())
 }
 
 /// Elements of an array.
@@ -354,8 +313,15 @@ mod tests {
     #[test]
     fn registers_are_the_block_that_a_host_decodes() {
         let known = Known {
-            registers: [SEEN | 0x1210_0000_004d, u64::from(u32::MAX), 5, 100, 200],
-            packets: [2, 3],
+            registers: [
+                SEEN | 0x1210_0000_004d,
+                u64::from(u32::MAX),
+                5,
+                2,
+                3,
+                100,
+                200,
+            ],
         };
         let bar2 = memory::anonymous(4096).expect("memory");
         bar2.store64(64, TAKEN_UP);
@@ -380,10 +346,7 @@ mod tests {
         let back = Known::restored(bar2.load_words(64), 99);
         let last_seen = SEEN | 0x1210_0000_0063;
         assert_eq!(back.registers[0], last_seen);
-        assert_eq!(
-            (back.registers[1..].to_vec(), back.packets),
-            (known.registers[1..].to_vec(), [2, 3])
-        );
+        assert_eq!(back.registers[1..], known.registers[1..]);
     }
 
     #[test]
@@ -395,6 +358,6 @@ mod tests {
         store(&bar2, 0, [IN_USE | 5, 1, 1, 1, 1, 1]);
         assert_eq!(FlowState::load(&bar2, 0), FlowState::default());
         let restored = Known::restored([TAKEN_UP, 1, 2, 3, 4, 5], 7);
-        assert_eq!(restored.registers, [SEEN | 7, 0, 0, 0, 0]);
+        assert_eq!(restored.registers, [SEEN | 7, 0, 0, 0, 0, 0, 0]);
     }
 }

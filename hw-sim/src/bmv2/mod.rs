@@ -36,7 +36,7 @@ mod verdict;
 use std::time::{Duration, Instant};
 
 use firmware_api::schema::PORTS;
-use firmware_api::{DropReason, Memory, TableId};
+use firmware_api::{DropReason, Memory, PuntReason, TableId};
 
 use crate::config::{CardConfig, Layout};
 use crate::counters::Counters;
@@ -92,6 +92,8 @@ pub struct Bmv2 {
     /// Frames given to the switch, and what became of them, since the last reset.
     given: u64,
     accounted: u64,
+    /// Of the frames that are not accounted for, those that are traced.
+    traced: u64,
 }
 
 impl Bmv2 {
@@ -125,6 +127,7 @@ impl Bmv2 {
             counters: Counters::default(),
             given: 0,
             accounted: 0,
+            traced: 0,
         };
         bmv2.start_at_last()?;
         Ok(bmv2)
@@ -204,7 +207,9 @@ impl Bmv2 {
     }
 
     fn lose(&mut self, frames: u64) {
-        self.counters.drops[LOST as usize] += frames;
+        let traced = std::mem::take(&mut self.traced).min(frames);
+        self.counters.punts_lost[PuntReason::Trace as usize] += traced;
+        self.counters.drops[LOST as usize] += frames - traced;
         self.accounted += frames;
     }
 
@@ -237,15 +242,12 @@ impl Bmv2 {
         let runtime = &mut session.runtime;
         let tables = Tables::new(spaces, layout);
         let changes = self.entries.compare(&tables);
-        let held = &self.entries;
         let looked_at = &changes.flows;
         self.flows
-            .take_up(looked_at, spaces, layout, held, program, runtime)?;
+            .take_up(looked_at, spaces, layout, program, runtime)?;
         self.entries.apply(&changes, program, runtime)?;
         if let Some(tick) = started {
-            let held = &self.entries;
-            self.flows
-                .restore(tick, spaces, layout, held, program, runtime)?;
+            self.flows.restore(tick, spaces, layout, program, runtime)?;
         }
         Ok(())
     }
@@ -277,6 +279,7 @@ impl Bmv2 {
             tables: Tables::new(spaces, &self.layout),
             counters: &mut self.counters,
             accounted: &mut self.accounted,
+            traced: &mut self.traced,
             outlet,
         }
     }

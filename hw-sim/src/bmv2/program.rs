@@ -138,8 +138,6 @@ struct Table {
     #[serde(rename = "type")]
     kind: String,
     max_size: u32,
-    #[serde(default)]
-    with_counters: bool,
     key: Vec<KeyOf>,
     #[serde(default)]
     action_ids: Vec<u32>,
@@ -227,9 +225,6 @@ impl File {
         check(name, &table.kind.as_str(), &"simple", "implementation")?;
         if table.max_size < schema.size {
             check(name, &table.max_size, &schema.size, "size")?;
-        }
-        if matches!(id, TableId::FlowV4 | TableId::FlowV6) {
-            check(name, &table.with_counters, &true, "counters")?;
         }
         for key in &table.key {
             check(name, &key.match_type.as_str(), &"exact", "a key of type")?;

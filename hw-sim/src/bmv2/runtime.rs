@@ -47,15 +47,6 @@ pub(super) enum Call<'a> {
     DeleteEntry { table: &'a str, handle: i32 },
     /// Removes every entry of a table.
     ClearEntries { table: &'a str },
-    /// Packets and bytes of an entry's direct counter; the reply is the packets.
-    ReadEntryCounter { table: &'a str, handle: i32 },
-    /// Sets an entry's direct counter.
-    WriteEntryCounter {
-        table: &'a str,
-        handle: i32,
-        packets: u64,
-        bytes: u64,
-    },
     /// The reply is the packets of an element of a counter array.
     ReadCounter { counter: &'a str, index: u32 },
     /// Zeroes a counter array.
@@ -255,8 +246,6 @@ const fn method(call: &Call<'_>) -> &'static str {
         Call::ModifyEntry { .. } => "standard:bm_mt_modify_entry",
         Call::DeleteEntry { .. } => "standard:bm_mt_delete_entry",
         Call::ClearEntries { .. } => "standard:bm_mt_clear_entries",
-        Call::ReadEntryCounter { .. } => "standard:bm_mt_read_counter",
-        Call::WriteEntryCounter { .. } => "standard:bm_mt_write_counter",
         Call::ReadCounter { .. } => "standard:bm_counter_read",
         Call::ResetCounters { .. } => "standard:bm_counter_reset_all",
         Call::ReadRegister { .. } => "standard:bm_register_read",
@@ -308,7 +297,7 @@ impl Message<'_> {
                 self.string(4, action)?;
                 self.parameters(5, parameters)
             }
-            Call::DeleteEntry { table, handle } | Call::ReadEntryCounter { table, handle } => {
+            Call::DeleteEntry { table, handle } => {
                 self.object(table)?;
                 self.i32(3, handle)
             }
@@ -316,19 +305,6 @@ impl Message<'_> {
                 self.object(table)?;
                 self.field(TType::Bool, 3)?;
                 self.0.write_bool(false)
-            }
-            Call::WriteEntryCounter {
-                table,
-                handle,
-                packets,
-                bytes,
-            } => {
-                self.object(table)?;
-                self.i32(3, handle)?;
-                self.field(TType::Struct, 4)?;
-                self.i64(1, bytes)?;
-                self.i64(2, packets)?;
-                self.0.write_field_stop()
             }
             Call::ReadCounter {
                 counter: name,

@@ -354,6 +354,19 @@ fn frames_in_a_switch_that_dies_are_counted() {
     kill(Pid::from_raw(id.cast_signed()), Signal::SIGKILL).expect("ours");
     let [ours, _] = &twins.bars;
     let syn = Wire::tcp(0, CLIENT, FRONTEND, SYN).frame();
+    let trace = Conditions {
+        trace: true,
+        ..at(1)
+    };
+    let mut recorder = crate::pipeline::verdict::Recorder::default();
+    let mut batch = Batch::default();
+    batch.push(0, &syn);
+    let bmv2 = &mut twins.bmv2;
+    bmv2.run(spaces(ours), trace, &mut batch, &mut recorder);
+    bmv2.complete(spaces(ours), &mut recorder);
+    assert_eq!(recorder.records, [], "a trace that is lost");
+    assert_eq!(bmv2.counters().punts_lost[PuntReason::Trace as usize], 1);
+    assert!(bmv2.counters().balance());
     let verdict = twins.bmv2.process(spaces(ours), at(1), 0, &syn);
     assert_eq!(verdict.outcome, Outcome::Drop(LOST));
     let counters = twins.bmv2.counters();

@@ -179,7 +179,7 @@ impl<E: Engine> Card<E> {
             let conditions = Conditions {
                 tick: self.tick,
                 driverless,
-                reprocess: false,
+                ..Conditions::default()
             };
             work.injects = self.inject(producer, conditions, ports);
             work.frames = self.receive(conditions, ports);
@@ -268,16 +268,16 @@ impl<E: Engine> Card<E> {
         self.injects.produced(bar0)
     }
 
-    /// Carries out injects in their order: held packets go through the engine in batches.
-    fn inject(&mut self, producer: u32, conditions: Conditions, ports: &mut impl Ports) -> usize {
+    /// Carries out injects in their order: held packets, and traced ones, go through the engine in
+    /// batches.
+    fn inject(&mut self, producer: u32, now: Conditions, ports: &mut impl Ports) -> usize {
         let (bar0, bar2, rings) = (&*self.bars.bar0, &*self.bars.bar2, &*self.bars.rings);
         if let Err(error) = self.punts.refresh(bar0, rings) {
             self.latch.set(bar0, error);
         }
-        let conditions = Conditions {
-            reprocess: true,
-            ..conditions
-        };
+        let (reprocess, trace) = (true, true);
+        let (held, traced) = (Conditions { reprocess, ..now }, Conditions { trace, ..now });
+        let mut conditions = held;
         let spaces = Spaces { bar0, bar2 };
         let (engine, batch) = (&mut self.engine, &mut self.batch);
         let mut outlet = CardOutlet {
@@ -293,17 +293,19 @@ impl<E: Engine> Card<E> {
                 let Ok(inject) = Inject::decode(words) else {
                     return false;
                 };
+                let wanted = match inject {
+                    Inject::Trace { .. } => traced,
+                    Inject::Reprocess(_) | Inject::Transmit(_) => held,
+                };
+                let is_transmit = matches!(inject, Inject::Transmit(_));
+                if is_transmit || batch.is_full() || wanted != conditions {
+                    engine.run(spaces, conditions, batch, &mut outlet);
+                    conditions = wanted;
+                }
                 match inject {
-                    Inject::Reprocess(port) => {
-                        batch.push(port, frame);
-                        if batch.is_full() {
-                            engine.run(spaces, conditions, batch, &mut outlet);
-                        }
-                    }
-                    Inject::Transmit(port) => {
-                        engine.run(spaces, conditions, batch, &mut outlet);
-                        engine.transmit(spaces, port, frame, &mut outlet);
-                    }
+                    Inject::Transmit(port) => engine.transmit(spaces, port, frame, &mut outlet),
+                    Inject::Reprocess(port) => drop(batch.push(port, frame)),
+                    Inject::Trace { port, tag } => drop(batch.push_traced(port, tag, frame)),
                 }
                 true
             });

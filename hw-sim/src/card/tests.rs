@@ -13,7 +13,7 @@ use firmware_api::harvest::{Command, PAYLOAD, states_out};
 use firmware_api::register::{self, Register};
 use firmware_api::ring::{self, Layout as RingLayout};
 use firmware_api::selector::HashMode;
-use firmware_api::{DropReason, Protocol, PuntReason, Zone};
+use firmware_api::{DropReason, Protocol, PuntReason, Zone, trace};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::net::IpAddr;
@@ -261,6 +261,8 @@ with_each_engine! {
     a_reset_clears_tables_counters_indices_and_registers_once,
     a_full_punt_ring_loses_copies_and_drops_what_it_cannot_hold_counted,
     injected_frames_leave_as_they_are_and_held_ones_are_translated,
+    a_traced_frame_is_told_of_and_nothing_else_happens,
+    a_trace_that_finds_the_punt_ring_full_is_lost_and_counted,
     doorbells_are_taken_and_checked,
     harvest_brings_activity_once_and_states_in_the_order_asked,
     a_harvest_of_flows_that_do_not_exist_is_an_error,
@@ -395,6 +397,64 @@ fn injected_frames_leave_as_they_are_and_held_ones_are_translated<E: Engine>(mut
     assert_eq!((counters.injected, counters.reprocessed), (3, 2));
     assert_eq!(counters.drops[DropReason::EgressOff as usize], 1);
     assert_eq!(counters.drops[DropReason::NotForUs as usize], 1);
+}
+
+fn a_traced_frame_is_told_of_and_nothing_else_happens<E: Engine>(mut rig: Rig<E>) {
+    let syn = Wire::tcp(0, CLIENT, FRONTEND, SYN);
+    let midflow = Wire::tcp(0, (CLIENT.0, 7), FRONTEND, ACK);
+    let (port, tag) = (0, 0xdead_beef);
+    rig.inject(Inject::Trace { port, tag }, &syn.frame());
+    rig.inject(Inject::Transmit(1), &[1; 60]);
+    rig.inject(Inject::Reprocess(port), &midflow.frame());
+    rig.inject(Inject::Trace { port, tag: 1 }, &midflow.frame());
+    rig.inject(Inject::Trace { port: 5, tag: 2 }, &[3; 60]);
+    rig.poll();
+    assert_eq!(rig.ports.take(), [(1, vec![1; 60])], "nothing else leaves");
+    let told = std::iter::from_fn(|| rig.take_punt()).map(|(punt, bytes)| {
+        assert_eq!(punt.reason, PuntReason::Trace);
+        let verdict = punt.flow.map(trace::Verdict::decode);
+        (punt.flow_hash, verdict, punt.rule, punt.backend, bytes)
+    });
+    let translated = syn.destination("10.0.0.1", 8080).sent_by(1).frame();
+    let expected = [
+        (tag, trace::Verdict::Leaves(1), Some(1), Some(1), translated),
+        (
+            1,
+            trace::Verdict::Held(PuntReason::Midflow),
+            None,
+            None,
+            vec![],
+        ),
+        (
+            2,
+            trace::Verdict::Dropped(DropReason::UnsupportedEthertype),
+            None,
+            None,
+            vec![],
+        ),
+    ]
+    .map(|(tag, verdict, rule, backend, bytes)| (tag, Some(Ok(verdict)), rule, backend, bytes));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    let counters = rig.counters();
+    assert_eq!((counters.rx, counters.tx, counters.held), (0, 1, 0));
+    assert_eq!((counters.injected, counters.reprocessed), (1, 1));
+    assert_eq!(counters.drops[DropReason::ReprocessMiss as usize], 1);
+    assert_eq!(counters.punts[PuntReason::Trace as usize], 3);
+    assert!(counters.balance());
+}
+
+fn a_trace_that_finds_the_punt_ring_full_is_lost_and_counted<E: Engine>(mut rig: Rig<E>) {
+    for source in 1..=PUNT_SLOTS as u16 {
+        rig.send(0, &Wire::tcp(0, (CLIENT.0, source), FRONTEND, SYN));
+    }
+    let syn = Wire::tcp(0, CLIENT, FRONTEND, SYN).frame();
+    rig.inject(Inject::Trace { port: 0, tag: 9 }, &syn);
+    rig.poll();
+    let counters = rig.counters();
+    assert_eq!(counters.punts[PuntReason::Trace as usize], 0);
+    assert_eq!(counters.punts_lost[PuntReason::Trace as usize], 1);
+    assert_eq!((counters.rx, counters.tx), (16, 16));
+    assert!(counters.balance());
 }
 
 fn doorbells_are_taken_and_checked<E: Engine>(mut rig: Rig<E>) {

@@ -119,7 +119,7 @@ fn entry<const N: usize, E: ExactEntry<N>>(words: [u64; N]) -> E {
     E::from_words(words)
 }
 
-/// Translates a packet of a known flow (FWD-01) and updates the flow's state.
+/// Translates a packet of a known flow (FWD-01) and updates the flow's state, unless it is traced.
 #[inline]
 pub(super) fn hit<M: Memory>(
     tables: &Tables<'_, M>,
@@ -133,15 +133,17 @@ pub(super) fn hit<M: Memory>(
         .layout
         .flow_state(action.flow)
         .ok_or(DropReason::BrokenReference)?;
-    let sighting = Sighting {
-        direction: action.direction,
-        tick: conditions.tick,
-        tcp_flags: headers.tcp_flags,
-        tcp_ack: headers.tcp_ack,
-        bytes: headers.ip_len(),
-    };
-    flow_state::record(tables.spaces.bar2, state, sighting);
-    activity.mark(action.flow);
+    if !conditions.trace {
+        let sighting = Sighting {
+            direction: action.direction,
+            tick: conditions.tick,
+            tcp_flags: headers.tcp_flags,
+            tcp_ack: headers.tcp_ack,
+            bytes: headers.ip_len(),
+        };
+        flow_state::record(tables.spaces.bar2, state, sighting);
+        activity.mark(action.flow);
+    }
     let ends = headers.tcp_flags & (tcp_flags::FIN | tcp_flags::RST) != 0;
     let reopens = headers.is_tcp_open() && !conditions.reprocess;
     Ok(Forward {

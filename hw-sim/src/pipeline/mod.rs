@@ -10,6 +10,7 @@
 //! rewrite::translate              one side, checksums
 //! egress::emit                    link header; or once more as from the uplink
 //! ```
+//! A traced frame goes the same way, and then only tells of it ([`firmware_api::trace`]).
 //!
 //! Stages only decide; the frame changes at the end. A batch goes through parse and hash, then
 //! lookup, then the rest, so that the memory a later step reads is on its way already.
@@ -37,7 +38,7 @@ use firmware_api::packet::header::Tcp;
 use firmware_api::packet::{Class, Headers, parse};
 use firmware_api::punt::Punt;
 use firmware_api::ring::ONE_SLOT_PAYLOAD;
-use firmware_api::{DropReason, EGRESS_RECIRCULATE, Memory, PortId};
+use firmware_api::{DropReason, EGRESS_RECIRCULATE, Memory, PortId, PuntReason, trace};
 
 use crate::activity::Activity;
 use crate::batch::{BATCH, Batch, Frame};
@@ -62,6 +63,8 @@ pub struct Conditions {
     pub driverless: bool,
     /// The frames are held packets that the driver gave back; they are not held again.
     pub reprocess: bool,
+    /// The frames are traced: what would become of them is told, and nothing else happens.
+    pub trace: bool,
 }
 
 /// What leaves the pipeline.
@@ -138,12 +141,7 @@ impl Pipeline {
         batch: &mut Batch,
         outlet: &mut impl Outlet,
     ) {
-        let came = batch.len() as u64;
-        if conditions.reprocess {
-            self.counters.reprocessed += came;
-        } else {
-            self.counters.rx += came;
-        }
+        self.counters.came(conditions, batch.len());
         let tables = Tables::new(spaces, &self.layout);
         for (slot, frame) in self.slots.iter_mut().zip(batch.frames()) {
             slot.admit(&tables, frame);
@@ -157,10 +155,15 @@ impl Pipeline {
             activity: &mut self.activity,
             counters: &mut self.counters,
             outlet,
+            told: None,
         };
         for (slot, frame) in self.slots.iter_mut().zip(batch.frames_mut()) {
-            let fate = run.finish(slot, frame);
-            run.count(fate);
+            if conditions.trace {
+                run.trace(slot, frame);
+            } else {
+                let fate = run.finish(slot, frame);
+                run.count(fate);
+            }
         }
         batch.clear();
     }
@@ -205,12 +208,26 @@ struct Run<'a, M, O> {
     activity: &'a mut Activity,
     counters: &'a mut Counters,
     outlet: &'a mut O,
+    /// What the driver is told of the frame in hand, by its last pass.
+    told: Option<Copied>,
 }
 
 impl<M: Memory, O: Outlet> Run<'_, M, O> {
-    /// Everything behind the flow lookup; recirculated packets come back to it.
+    /// Lets the frame leave, drops it, or gives it to the driver.
     #[inline]
     fn finish(&mut self, slot: &mut Slot, frame: &mut Frame) -> Fate {
+        match self.decide(slot, frame) {
+            Ok(egress) if self.outlet.transmit(egress, frame.bytes()) => Fate::Sent,
+            Ok(_) => Fate::Dropped(DropReason::EgressOff),
+            Err(Refusal::Drop(reason)) => Fate::Dropped(reason),
+            Err(Refusal::Hold(reason)) => self.hold(slot, frame, reason),
+        }
+    }
+
+    /// Everything behind the flow lookup, for as many passes as it takes: the port that the frame
+    /// leaves by, with its link header, or why it does not.
+    #[inline]
+    fn decide(&mut self, slot: &mut Slot, frame: &mut Frame) -> Result<PortId, Refusal> {
         let mut passes = if frame.ingress == EGRESS_RECIRCULATE {
             2
         } else {
@@ -219,7 +236,7 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
         loop {
             match self.pass(slot, frame) {
                 Ok(EGRESS_RECIRCULATE) if passes == MAX_PASSES => {
-                    return Fate::Dropped(DropReason::RecirculationLimit);
+                    return Err(DropReason::RecirculationLimit.into());
                 }
                 Ok(EGRESS_RECIRCULATE) => {
                     passes += 1;
@@ -227,8 +244,12 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
                     slot.admit(&self.tables, frame);
                     slot.find(&self.tables, frame.bytes());
                 }
-                Ok(egress) => return self.emit(slot, frame, egress),
-                Err(refusal) => return self.refuse(slot, frame, refusal),
+                Ok(egress) => {
+                    let headers = slot.headers.as_ref().expect("only parsed frames go on");
+                    egress::emit(&self.tables, frame, headers, egress)?;
+                    return Ok(egress);
+                }
+                Err(refusal) => return Err(self.kept(refusal)),
             }
         }
     }
@@ -236,6 +257,7 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     /// Decides, tells the driver, translates; returns the egress.
     #[inline]
     fn pass(&mut self, slot: &Slot, frame: &mut Frame) -> Result<PortId, Refusal> {
+        self.told = None;
         let packet = slot.admitted.as_ref().map_err(|refusal| *refusal)?;
         let forward = if let Some(action) = &slot.hit {
             flow_lookup::hit(&self.tables, self.activity, self.conditions, packet, action)?
@@ -247,7 +269,8 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
                 self.conditions.driverless,
             )?
         };
-        if let Some(copy) = &forward.copy {
+        self.told = forward.copy;
+        if let (Some(copy), false) = (&forward.copy, self.conditions.trace) {
             self.copy(packet, frame, copy);
         }
         if let Some(translation) = &forward.translation {
@@ -256,29 +279,20 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
         Ok(forward.egress)
     }
 
-    #[inline]
-    fn emit(&mut self, slot: &Slot, frame: &mut Frame, egress: PortId) -> Fate {
-        let headers = slot.headers.as_ref().expect("only parsed frames go on");
-        match egress::emit(&self.tables, frame, headers, egress) {
-            Ok(()) if self.outlet.transmit(egress, frame.bytes()) => Fate::Sent,
-            Ok(()) => Fate::Dropped(DropReason::EgressOff),
-            Err(reason) => Fate::Dropped(reason),
+    /// What only the driver could decide is dropped when there is none that can take it.
+    const fn kept(&self, refusal: Refusal) -> Refusal {
+        match refusal {
+            Refusal::Hold(_) if self.conditions.driverless => Refusal::Drop(DropReason::Driverless),
+            Refusal::Hold(_) if self.conditions.reprocess => {
+                Refusal::Drop(DropReason::ReprocessMiss)
+            }
+            refusal => refusal,
         }
     }
 
-    /// Drops the frame, or gives it to the driver, when there is one that can take it.
-    fn refuse(&mut self, slot: &Slot, frame: &Frame, refusal: Refusal) -> Fate {
-        let reason = match refusal {
-            Refusal::Drop(reason) => return Fate::Dropped(reason),
-            Refusal::Hold(reason) => reason,
-        };
-        if self.conditions.driverless {
-            return Fate::Dropped(DropReason::Driverless);
-        }
-        if self.conditions.reprocess {
-            return Fate::Dropped(DropReason::ReprocessMiss);
-        }
-        let hash = slot.admitted.map_or(0, |packet| packet.hash);
+    /// Gives the frame to the driver, when its ring has room.
+    fn hold(&mut self, slot: &Slot, frame: &Frame, reason: PuntReason) -> Fate {
+        let hash = slot.admitted.map_or(0, |packet| packet.hash as u32);
         let whole = frame.bytes().len();
         if self.punt(frame, hash, whole, &Copied::plain(reason)) {
             Fate::Held
@@ -290,11 +304,34 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     /// Tells the driver of a packet that goes on: its headers, as they came.
     fn copy(&mut self, packet: &Packet, frame: &Frame, copied: &Copied) {
         let headers = headers_len(&packet.headers, frame.bytes());
-        self.punt(frame, packet.hash, headers, copied);
+        self.punt(frame, packet.hash as u32, headers, copied);
+    }
+
+    /// Tells the driver what would become of a frame, and forgets the frame.
+    fn trace(&mut self, slot: &mut Slot, frame: &mut Frame) {
+        let came = frame.bytes().len() as u16;
+        let decided = self.decide(slot, frame);
+        let (verdict, captured) = match decided {
+            Ok(egress) => {
+                let mut headers = slot.headers.expect("only parsed frames go on");
+                // The link header may have got another length.
+                headers.l4 = headers.l4 + frame.bytes().len() as u16 - came;
+                let captured = headers_len(&headers, frame.bytes());
+                (trace::Verdict::Leaves(egress), captured)
+            }
+            Err(Refusal::Drop(reason)) => (trace::Verdict::Dropped(reason), 0),
+            Err(Refusal::Hold(reason)) => (trace::Verdict::Held(reason), 0),
+        };
+        let record = Copied {
+            reason: PuntReason::Trace,
+            flow: Some(verdict.encode()),
+            ..self.told.unwrap_or(Copied::plain(PuntReason::Trace))
+        };
+        self.punt(frame, frame.tag, captured, &record);
     }
 
     /// Writes a punt record with the first bytes of a frame.
-    fn punt(&mut self, frame: &Frame, hash: u64, captured: usize, copied: &Copied) -> bool {
+    fn punt(&mut self, frame: &Frame, hash: u32, captured: usize, copied: &Copied) -> bool {
         let bytes = frame.bytes();
         let punt = Punt {
             reason: copied.reason,
@@ -302,7 +339,7 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
             timestamp: self.conditions.tick,
             rule: copied.rule,
             backend: copied.backend,
-            flow_hash: hash as u32,
+            flow_hash: hash,
             flow: copied.flow,
             length: bytes.len() as u16,
             captured: captured as u16,
@@ -330,6 +367,6 @@ fn headers_len(headers: &Headers, frame: &[u8]) -> usize {
             let options_end = l4 + usize::from(frame[l4 + 12] >> 4) * 4;
             options_end.min(ONE_SLOT_PAYLOAD.max(l4 + size_of::<Tcp>()))
         }
-        _ => l4 + 8,
+        _ => (l4 + 8).min(frame.len()),
     }
 }

@@ -31,6 +31,8 @@ pub enum Outcome {
     Drop(DropReason),
     /// The driver holds it.
     Held(Record),
+    /// It was traced: what would have become of it.
+    Traced(Record),
 }
 
 /// A punt record and its captured bytes.
@@ -81,7 +83,9 @@ pub(crate) fn of<E: Engine, M: Memory>(
     let Recorder { sent, mut records } = recorder;
     let mut all = records.iter();
     let held = all.position(|record| !record.punt.reason.is_copy());
-    let outcome = if let Some((egress, frame)) = sent {
+    let outcome = if conditions.trace {
+        Outcome::Traced(records.remove(0))
+    } else if let Some((egress, frame)) = sent {
         Outcome::Forward { egress, frame }
     } else if let Some(held) = held {
         Outcome::Held(records.remove(held))

@@ -19,7 +19,7 @@ use super::packet::{Head, Packet};
 use super::row::{Change, Configuration, Edit, Fate, Flow, Row, Step, Told, When};
 use super::state::{State, compiled, lowered};
 use super::{describe, value};
-use crate::twin::{SECRET, Twin};
+use crate::twin::{SECRET, Twin, foretells, trace};
 
 /// A row's tables, and what its names mean.
 pub struct Prepared {
@@ -36,6 +36,7 @@ impl From<&When> for Conditions {
             tick: when.tick,
             driverless: when.driver_absent,
             reprocess: when.reprocess,
+            trace: false,
         }
     }
 }
@@ -136,7 +137,13 @@ impl Prepared {
                 None => return Ok(()),
             }
         } else {
-            twin.process(conditions, step.ingress, &frame)
+            let traced = trace(twin, conditions, step.ingress, &frame);
+            let found = twin.process(conditions, step.ingress, &frame);
+            if !conditions.reprocess {
+                foretells(&traced, conditions, &frame, &found)
+                    .map_err(|wrong| format!("  traced before it came\n{wrong}"))?;
+            }
+            found
         };
         let expected = self.expected(step, &found);
         if found == expected {
@@ -281,7 +288,7 @@ impl Prepared {
     pub fn fate(&self, step: &Step, verdict: &Verdict) -> Fate {
         match &verdict.outcome {
             Outcome::Drop(reason) => Fate::Dropped(*reason),
-            Outcome::Held(record) => Fate::Held(self.told(step, record)),
+            Outcome::Held(record) | Outcome::Traced(record) => Fate::Held(self.told(step, record)),
             Outcome::Forward { egress, frame } => {
                 let link = self.state.link(*egress);
                 let packet = describe::left(frame, &link);
@@ -355,7 +362,7 @@ fn number(text: Option<&String>, found: Option<u16>, name: impl Fn(u16) -> Strin
 }
 
 /// Bytes up to the end of the transport header, as far as a copy has room.
-fn headers_len(frame: &[u8]) -> u16 {
+pub(crate) fn headers_len(frame: &[u8]) -> u16 {
     let Ok(headers) = parse(frame) else {
         return frame.len() as u16;
     };

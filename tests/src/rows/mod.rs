@@ -22,6 +22,7 @@ mod state;
 mod value;
 
 pub use entry::{Entry, Pattern};
+pub(crate) use judge::headers_len;
 pub use judge::{Prepared, facts};
 pub use packet::{Fact, Head, Packet, Value};
 pub use parse::{file, rows};

@@ -3,6 +3,7 @@
 mod bmv2;
 mod memory;
 mod native;
+mod trace;
 
 use firmware_api::PortId;
 use firmware_api::flow_state::FlowState;
@@ -16,6 +17,7 @@ use crate::rows::State;
 pub use bmv2::Bmv2Twin;
 pub use memory::Tables;
 pub use native::Native;
+pub use trace::{foretells, trace};
 
 /// The card that every twin is: as large as the program in `p4/`, with fewer ports.
 pub fn card() -> CardConfig {

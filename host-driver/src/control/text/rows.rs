@@ -1,7 +1,7 @@
 //! `rules`, `backends`, `flows`, `snat`: one row each.
 
 use super::{Table, count, duration};
-use crate::control::view::{Backend, Flows, NatMapping, Rule, RuleHealth, Snat};
+use crate::control::view::{Backend, Flows, Health, NatMapping, Rule, RuleHealth, Snat};
 
 /// What each rule does.
 pub fn rules(rules: &[Rule]) -> String {
@@ -107,8 +107,27 @@ pub fn flows(flows: &Flows) -> String {
     }
 }
 
-/// The health of the backends of each probed rule.
-pub fn health(rules: &[RuleHealth]) -> String {
+/// The health of load balancers, and of the backends of each probed rule.
+pub fn health(health: &Health) -> String {
+    let mut balancers = Table::new(["LOAD BALANCER", "HEALTH", ">AVAILABLE"]);
+    for row in &health.load_balancers {
+        let percent = row.availability_percent.map(|p| format!("{p} %"));
+        balancers.row([
+            row.load_balancer.clone(),
+            row.availability_state.clone(),
+            percent.unwrap_or_default(),
+        ]);
+        balancers.mark(1, row.availability_state != "Available");
+    }
+    let rules = rule_health(&health.rules);
+    if balancers.is_empty() {
+        rules
+    } else {
+        format!("{balancers}\n{rules}")
+    }
+}
+
+fn rule_health(rules: &[RuleHealth]) -> String {
     if rules.is_empty() {
         return "No rule has a probe.\n".into();
     }

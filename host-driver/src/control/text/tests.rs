@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 use super::*;
 use crate::control::view::{
     Applied, Backend, BackendHealth, BarUse, Configuration, Counter, Counters, Event, Explanation,
-    Flow, FlowTotals, Flows, NatMapping, Packets, Rule, RuleHealth, Snat, Status, TableUse,
+    Flow, FlowTotals, Flows, Health, NatMapping, Packets, ResourceHealth, Rule, RuleHealth, Snat,
+    Status, TableUse,
 };
 
 fn plain(text: &str) -> String {
@@ -276,7 +277,20 @@ fn health_and_nat_in_columns() {
         backend_port: 22,
     };
     let mappings = [mapping("203.0.113.10"), mapping("2001:db8::1")];
-    assert_snapshot!(plain(&format!("{}\n{}", health(&[rule]), nat(&mappings))));
+    let resource = |load_balancer: &str, state: &str, availability_percent| ResourceHealth {
+        load_balancer: load_balancer.into(),
+        availability_state: state.into(),
+        availability_percent,
+    };
+    let document = Health {
+        load_balancers: vec![
+            resource("web", "Degraded", Some(50)),
+            resource("spare", "Unknown", None),
+        ],
+        rules: vec![rule],
+    };
+    let text = format!("{}\n{}", health(&document), nat(&mappings));
+    assert_snapshot!(plain(&text));
 }
 
 #[test]
