@@ -34,6 +34,7 @@ const bit<8> PUNT_TEARDOWN = 3;
 const bit<8> PUNT_NEIGHBOR = 4;
 const bit<8> PUNT_ICMP_ERROR = 5;
 const bit<8> PUNT_ECHO = 6;
+const bit<8> PUNT_STEER = 7;
 
 // Sizes: entries of tables, flow-state blocks, drop reasons.
 const bit<32> PORT_SIZE = 504;
@@ -75,6 +76,8 @@ const bit<32> NO_FLOW = 0xffffffff;
 
 // Zones.
 const bit<5> ZONE_UPLINK = 0;
+const bit<5> ZONE_VNET = 1;
+const bit<5> ZONE_FORWARD = 2;
 
 // Transport protocols in keys.
 const bit<3> PROTOCOL_TCP = 1;

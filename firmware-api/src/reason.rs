@@ -108,12 +108,15 @@ reasons! {
         IcmpError = 5, "icmp_error";
         /// An echo request to a frontend (spec A-13). The packet is held by the record.
         Echo = 6, "echo";
+        /// A new flow was steered to a member of a rule that is its sender's next hop; the record
+        /// names the backend. Headers only.
+        Steer = 7, "steer";
     }
 }
 
 impl PuntReason {
     /// Whether the packet itself goes on and the record only tells of it.
     pub const fn is_copy(self) -> bool {
-        matches!(self, Self::Learn | Self::Teardown)
+        matches!(self, Self::Learn | Self::Teardown | Self::Steer)
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct Instance {
     pub(crate) public_address: Address,
     pub(crate) public_address_v6: Address,
     pub(crate) power_state: Option<Spanned<PowerState>>,
+    pub(crate) ip_forwarding: Option<Spanned<bool>>,
+    pub(crate) next_hop: Address,
+    pub(crate) next_hop_v6: Address,
 }
 
 const POWER_STATES: [(&str, PowerState); 3] = [
@@ -50,6 +53,9 @@ impl Section for Instance {
             public_address: fields.address_of("publicAddress", Family::V4),
             public_address_v6: fields.address_of("publicAddressV6", Family::V6),
             power_state: fields.choice("powerState", &POWER_STATES),
+            ip_forwarding: fields.flag("ipForwarding"),
+            next_hop: fields.address_of("nextHop", Family::V4),
+            next_hop_v6: fields.address_of("nextHopV6", Family::V6),
         }
     }
 }

@@ -23,6 +23,7 @@ pub fn explain(tables: &Tables, names: &Names, packet: Packet, from: Ingress) ->
         packet,
         passes: 0,
         learn: None,
+        source: Source::Own,
         steps: Vec::new(),
     };
     let verdict = walk.ingress_port(from.port());
@@ -34,6 +35,17 @@ pub fn explain(tables: &Tables, names: &Names, packet: Packet, from: Ingress) ->
     }
 }
 
+/// Whose source address a packet has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The sender's own; anybody's, from the uplink.
+    Own,
+    /// A frontend's, for which the sender answers.
+    Frontend,
+    /// Somebody's for whom the sender forwards.
+    Foreign,
+}
+
 /// A packet on its way.
 pub(super) struct Walk<'w> {
     pub(super) tables: &'w Tables,
@@ -41,6 +53,7 @@ pub(super) struct Walk<'w> {
     pub(super) packet: Packet,
     passes: u32,
     pub(super) learn: Option<Learn>,
+    pub(super) source: Source,
     steps: Vec<Step>,
 }
 
@@ -97,6 +110,11 @@ impl Walk<'_> {
         {
             let text = format!("vport {port}, {name} answers from a floating address");
             self.hit(Stage::IngressPort, text);
+            self.source = Source::Frontend;
+        } else if instance.ip_forwarding {
+            let text = format!("vport {port}, {name} forwards for {source}");
+            self.hit(Stage::IngressPort, text);
+            self.source = Source::Foreign;
         } else {
             let text = format!("vport {port}, {source} is not an address of {name}");
             self.miss(Stage::IngressPort, text);

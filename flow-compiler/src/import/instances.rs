@@ -16,6 +16,8 @@ pub(super) struct Instance {
     pub(super) addresses: Vec<Node>,
     pub(super) mac: Option<Node>,
     pub(super) public: Vec<Node>,
+    /// Its interface lets it send packets of others.
+    pub(super) ip_forwarding: bool,
     /// The virtual network that it is in, when the files say.
     pub(super) network: Option<String>,
     /// What gives its address when the files do not.
@@ -48,6 +50,7 @@ impl Instances {
             addresses: Vec::new(),
             mac: None,
             public: Vec::new(),
+            ip_forwarding: false,
             network: None,
             cure,
         });
@@ -134,6 +137,9 @@ impl Instance {
                 },
                 public,
             );
+        }
+        if self.ip_forwarding {
+            out.add("ipForwarding", plain(&true, span));
         }
         out.into_node()
     }

@@ -1,7 +1,7 @@
 //! `explain` against the running driver: what the tables say, and what only the driver knows.
 
 use firmware_api::entry::flow::FlowKey;
-use firmware_api::{Memory, PuntReason, UPLINK_PORT, Zone};
+use firmware_api::{Memory, PuntReason, UPLINK_PORT};
 use flow_compiler::explain::{Ingress, Packet, Verdict, explain};
 
 use super::Engine;
@@ -54,11 +54,7 @@ impl<M: Memory> Engine<M> {
             return vec!["flow: none; only TCP and UDP have flow entries".to_owned()];
         }
         let key = FlowKey {
-            zone: if from == Ingress::Uplink {
-                Zone::UPLINK
-            } else {
-                Zone::VNET
-            },
+            zone: self.active.zone(from.port()),
             protocol: packet.protocol(),
             source: packet.source,
             destination: packet.destination,
@@ -86,7 +82,7 @@ impl<M: Memory> Engine<M> {
             ),
         ];
         match conn.origin {
-            Origin::Inbound { rule, .. } => {
+            Origin::Inbound { rule, .. } | Origin::Steered { rule, .. } => {
                 let name = self
                     .active
                     .rule(rule)

@@ -2,11 +2,12 @@
 //!
 //! In order: its learn was still in the queue and is installed by now; it is late, and its flow was
 //! reset on idle; its learn was lost because the punt ring was full, and the rule still selects the
-//! same way; it is a reply between two vports that only looked like a frontend's. Else it is dropped.
+//! same way; it is a reply between two vports that only looked like a frontend's; it is a datagram that
+//! looked so and opens a flow of its own. Else it is dropped.
 
-use firmware_api::Memory;
-use firmware_api::Zone;
+use firmware_api::entry::instance::WayOut;
 use firmware_api::inject::Inject;
+use firmware_api::{Memory, Protocol, Zone};
 
 use super::{Packet, Refusal};
 use crate::conn::{Conn, Origin, Phase};
@@ -29,6 +30,9 @@ impl<M: Memory> Engine<M> {
         if let Some(conn) = self.between_vports(packet) {
             self.install(conn)?;
             return self.reprocess(packet);
+        }
+        if self.opens_outbound(packet) {
+            return self.on_snat_miss(packet);
         }
         Err(Refusal::UnknownFlow)
     }
@@ -53,27 +57,20 @@ impl<M: Memory> Engine<M> {
     /// long as the rule's selection is the one that the SYN met.
     fn orphan(&self, packet: &Packet<'_>) -> Option<Conn> {
         let lost_at = self.learns_lost_at?;
-        let (rule, backend) = self.select(packet)?;
+        let origin = self.select(packet)?;
+        let (rule, _) = origin.selected()?;
         let changed_at = self.active.rule(rule)?.selection_changed_at;
         if changed_at >= lost_at.saturating_sub(crate::engine::LOSS_WINDOW) {
             return None;
         }
-        let punt = firmware_api::punt::Punt {
-            rule: Some(rule),
-            backend: Some(backend),
-            ..*packet.punt
-        };
-        self.learned(&Packet {
-            punt: &punt,
-            ..*packet
-        })
-        .ok()
+        self.learned(packet, origin).ok()
     }
 
     /// A flow between two vports whose reply has a backend's address and port, but which did not
-    /// come through a frontend. It gets entries that translate nothing.
+    /// come through a frontend. It gets entries that translate nothing. What would have been steered
+    /// never goes around its next hop.
     fn between_vports(&self, packet: &Packet<'_>) -> Option<Conn> {
-        if packet.zone() != Zone::VNET {
+        if packet.zone == Zone::UPLINK || self.next_hop(packet).is_some() {
             return None;
         }
         let to = self.active.vport_of(packet.destination.address)?;
@@ -84,7 +81,8 @@ impl<M: Memory> Engine<M> {
             inside: packet.source,
             origin: Origin::Local,
             protocol: packet.headers.protocol,
-            zone: Zone::VNET,
+            zone: self.active.zone(to),
+            return_zone: packet.zone,
             initiator_egress: to,
             responder_egress: from,
             initial_seq: packet.headers.tcp_ack.wrapping_sub(1),
@@ -93,5 +91,24 @@ impl<M: Memory> Engine<M> {
             reset_on_idle: false,
             last_active: self.now,
         })
+    }
+
+    /// A datagram to a public destination from a port by which an internal frontend answers as well.
+    fn opens_outbound(&self, packet: &Packet<'_>) -> bool {
+        let Packet {
+            headers,
+            source,
+            destination,
+            ..
+        } = packet;
+        let sender = self.instance_at(packet.punt.ingress);
+        let leaves = sender.is_some_and(|sender| {
+            sender.way_out(headers.family, headers.protocol) == WayOut::Snat
+                && sender.next_hop(headers.family).is_none()
+        });
+        leaves
+            && headers.protocol == Protocol::Udp
+            && self.active.vport_of(source.address) == Some(packet.punt.ingress)
+            && self.active.vport_of(destination.address).is_none()
     }
 }
