@@ -5,6 +5,8 @@
 //! same way; it is a reply between two vports that only looked like a frontend's; it is a datagram that
 //! looked so and opens a flow of its own. Else it is dropped.
 
+use std::net::IpAddr;
+
 use firmware_api::entry::instance::WayOut;
 use firmware_api::inject::Inject;
 use firmware_api::{Memory, Protocol, Zone};
@@ -94,6 +96,7 @@ impl<M: Memory> Engine<M> {
     }
 
     /// A datagram to a public destination from a port by which an internal frontend answers as well.
+    /// Toward a private one it is an answer to a client behind a gateway, whose flow has ended.
     fn opens_outbound(&self, packet: &Packet<'_>) -> bool {
         let Packet {
             headers,
@@ -109,6 +112,15 @@ impl<M: Memory> Engine<M> {
         leaves
             && headers.protocol == Protocol::Udp
             && self.active.vport_of(source.address) == Some(packet.punt.ingress)
+            && is_public(destination.address)
             && self.active.vport_of(destination.address).is_none()
+    }
+}
+
+/// Whether an address is of the Internet, as far as its range tells (RFC 1918, RFC 3927, RFC 4193).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !v4.is_private() && !v4.is_link_local(),
+        IpAddr::V6(v6) => !v6.is_unique_local() && !v6.is_unicast_link_local(),
     }
 }

@@ -227,6 +227,13 @@ fn l_ha_02_out_01_a_member_behind_ha_ports_sends_datagrams_of_its_own() {
     );
     let back = one(rig.segment(UPLINK, &left.segment().answer(0)));
     assert_eq!((back.port, back.segment()), (N, query.answer(0)));
+    let late = Segment::udp("10.0.8.4:53", "10.99.0.7:40000");
+    assert_eq!(
+        rig.segment(N, &late),
+        [],
+        "nor to a client behind a gateway"
+    );
+    assert_eq!(live(&rig), 1);
 }
 
 /// An ICMP error about a steered packet, of an appliance and of the other end, reaches its sender as
