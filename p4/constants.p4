@@ -35,6 +35,7 @@ const bit<8> PUNT_NEIGHBOR = 4;
 const bit<8> PUNT_ICMP_ERROR = 5;
 const bit<8> PUNT_ECHO = 6;
 const bit<8> PUNT_TRACE = 7;
+const bit<8> PUNT_STEER = 8;
 
 // Sizes: entries of tables, flow-state blocks, drop reasons.
 const bit<32> PORT_SIZE = 504;
@@ -77,6 +78,8 @@ const bit<32> NO_FLOW = 0xffffffff;
 
 // Zones.
 const bit<5> ZONE_UPLINK = 0;
+const bit<5> ZONE_VNET = 1;
+const bit<5> ZONE_FORWARD = 2;
 
 // Transport protocols in keys.
 const bit<3> PROTOCOL_TCP = 1;

@@ -1,6 +1,7 @@
 // `frontend`: is the destination a frontend? The one of the port, or else the HA-ports frontend of
 // the address (spec L-HA-02). Then a new flow is balanced by the rule's hash, or forwarded to the
-// one backend of an inbound NAT rule, or an echo request is answered by the driver.
+// one backend of an inbound NAT rule, or an echo request is answered by the driver. What only passes
+// a rule's members, as the next hop of its sender, is selected here as well.
 
 control match_frontend(in headers_t hdr, in metadata_t meta, in bit<5> zone, in bit<16> port,
                        inout frontend_t found) {
@@ -69,7 +70,8 @@ control find_frontend(in headers_t hdr, in metadata_t meta, in bit<5> zone,
 }
 
 // Selects the backend of a new flow by the rule's hash (DIST-01): CRC-32 over the tuple that the
-// mode names, modulo the selection's size.
+// mode names, modulo the selection's size. Of a steered flow the lower end, by address and then
+// port, stands in the place of the source, so that both directions select the same (L-HA-08).
 control select_backend(in headers_t hdr, inout metadata_t meta, inout frontend_t frontend) {
     bool valid = false;
     bit<2> tuple_of = 0;
@@ -115,28 +117,37 @@ control select_backend(in headers_t hdr, inout metadata_t meta, inout frontend_t
             if (has_ports(meta)) {
                 ports = meta.source_port ++ meta.destination_port;
             }
+            bit<128> first = meta.source;
+            bit<128> second = meta.destination;
+            bool is_descending = meta.source > meta.destination
+                || meta.source == meta.destination && ports[31:16] > ports[15:0];
+            if (frontend.does == FrontendAction.STEER && is_descending) {
+                first = meta.destination;
+                second = meta.source;
+                ports = ports[15:0] ++ ports[31:16];
+            }
             if (meta.is_v6) {
                 if (tuple_of == HASH_TWO_TUPLE) {
                     hash(slot, HashAlgorithm.crc32, base,
-                         { hdr.ipv6.source, hdr.ipv6.destination }, slots);
+                         { first, second }, slots);
                 } else if (tuple_of == HASH_THREE_TUPLE) {
                     hash(slot, HashAlgorithm.crc32, base,
-                         { hdr.ipv6.source, hdr.ipv6.destination, meta.ip_protocol }, slots);
+                         { first, second, meta.ip_protocol }, slots);
                 } else {
                     hash(slot, HashAlgorithm.crc32, base,
-                         { hdr.ipv6.source, hdr.ipv6.destination, meta.ip_protocol,
+                         { first, second, meta.ip_protocol,
                            ports }, slots);
                 }
             } else {
                 if (tuple_of == HASH_TWO_TUPLE) {
                     hash(slot, HashAlgorithm.crc32, base,
-                         { hdr.ipv4.source, hdr.ipv4.destination }, slots);
+                         { first[31:0], second[31:0] }, slots);
                 } else if (tuple_of == HASH_THREE_TUPLE) {
                     hash(slot, HashAlgorithm.crc32, base,
-                         { hdr.ipv4.source, hdr.ipv4.destination, meta.ip_protocol }, slots);
+                         { first[31:0], second[31:0], meta.ip_protocol }, slots);
                 } else {
                     hash(slot, HashAlgorithm.crc32, base,
-                         { hdr.ipv4.source, hdr.ipv4.destination, meta.ip_protocol,
+                         { first[31:0], second[31:0], meta.ip_protocol,
                            ports }, slots);
                 }
             }
@@ -149,7 +160,7 @@ control select_backend(in headers_t hdr, inout metadata_t meta, inout frontend_t
     }
 }
 
-// Forwards a new flow to a backend (GEN-01, NATR-01) and tells the driver of it.
+// Forwards a new flow to a backend (GEN-01, NATR-01), or through it, and tells the driver of it.
 control balance_flow(in headers_t hdr, inout metadata_t meta, inout frontend_t frontend) {
     select_backend() by_hash;
     bool valid = false;
@@ -178,7 +189,8 @@ control balance_flow(in headers_t hdr, inout metadata_t meta, inout frontend_t f
     apply {
         if (meta.class == Class.TCP && !opens_tcp(meta) && !meta.driverless) {
             hold(meta, PUNT_MIDFLOW);
-        } else if (frontend.does == FrontendAction.BALANCE) {
+        } else if (frontend.does == FrontendAction.BALANCE
+                || frontend.does == FrontendAction.STEER) {
             by_hash.apply(hdr, meta, frontend);
         } else if (frontend.does == FrontendAction.ANSWER_ECHO) {
             if (meta.class == Class.ECHO_REQUEST) {
@@ -190,10 +202,14 @@ control balance_flow(in headers_t hdr, inout metadata_t meta, inout frontend_t f
         if (meta.fate == Fate.GOES_ON) {
             backend.apply();
             if (valid) {
-                meta.side = Side.DESTINATION;
-                meta.new_port = meta.port != 0;
                 meta.copy = !meta.driverless;
-                meta.punt = PUNT_LEARN;
+                if (frontend.does == FrontendAction.STEER) {
+                    meta.punt = PUNT_STEER;
+                } else {
+                    meta.side = Side.DESTINATION;
+                    meta.new_port = meta.port != 0;
+                    meta.punt = PUNT_LEARN;
+                }
                 meta.rule = frontend.rule;
                 meta.backend = frontend.backend;
             } else {

@@ -136,6 +136,14 @@ enum bit<2> Fate {
     HELD    = 2
 }
 
+// Whose source address a packet from an instance has: its own, that of a frontend for which it
+// answers (floating IP), or that of somebody for whom it forwards.
+enum bit<2> Source {
+    OWN      = 0,
+    FRONTEND = 1,
+    FOREIGN  = 2
+}
+
 enum bit<2> Side {
     NONE        = 0,
     SOURCE      = 1,
@@ -155,16 +163,24 @@ struct instance_t {
     bit<2>   way_out_v6_udp;
     bit<16>  vport;
     bit<1>   floating_ip;
+    bit<1>   ip_forwarding;
+    bit<1>   platform;
+    bit<1>   steers_v4;
+    bit<16>  next_hop_v4;
+    bit<1>   steers_v6;
+    bit<16>  next_hop_v6;
 }
 
-enum bit<2> FrontendAction {
+enum bit<3> FrontendAction {
     NONE         = 0,
     BALANCE      = 1,
     PORT_FORWARD = 2,
-    ANSWER_ECHO  = 3
+    ANSWER_ECHO  = 3,
+    // No frontend: through a member of the rule that is the sender's next hop.
+    STEER        = 4
 }
 
-// What `frontend` says.
+// What `frontend` says, or the sender's next hop.
 struct frontend_t {
     FrontendAction does;
     bit<16> rule;
@@ -176,6 +192,7 @@ struct return_path_t {
     bool     valid;
     bit<128> address;
     bit<16>  port;
+    bit<1>   internal;
 }
 
 // A port, as `port` has it.
@@ -215,7 +232,10 @@ struct metadata_t {
     @field_list(FieldList.COPY)
     bit<16>    ingress;
     bit<5>     zone;
+    // The zone of the tables that it meets.
+    bit<5>     network;
     bool       from_instance;
+    Source     source_is;
     instance_t instance;
 
     // It came back from the driver; it went through the pipeline once already.

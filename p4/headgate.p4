@@ -5,7 +5,7 @@
 //   ingress_port   port, VLAN, MACs, spoofing
 //   flow_lookup    known flows: translate, update state
 //   miss           from the uplink: frontend, address, snat_block
-//                  from an instance: frontend, return_path, address, instance
+//                  from an instance: frontend, return_path, next hop, address, instance
 //   rewrite        one side, checksums
 //   egress_port    link header; or once more as from the uplink
 //

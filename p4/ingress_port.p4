@@ -1,6 +1,6 @@
 // `ingress_port`: uplink or vport; a frame has to be for this card, and a vport may send only from
 // its instance's addresses, or, with floating IP, from a frontend's: one that `return_path` knows
-// and that is no other instance's own (spec L-FIP-03).
+// and that is no other instance's own (spec L-FIP-03). Others' pass an instance that forwards.
 
 control find_port(in bit<16> number, out port_t found) {
     action uplink(bit<5> zone, bit<48> own_mac, bit<48> peer_mac_v4, bit<48> peer_mac_v6,
@@ -42,6 +42,7 @@ control ingress_port(in headers_t hdr, inout metadata_t meta) {
     apply {
         if (meta.ingress == EGRESS_RECIRCULATE) {
             meta.zone = ZONE_UPLINK;
+            meta.network = ZONE_UPLINK;
         } else {
             port_t port;
             arrival.apply(meta.ingress, port);
@@ -54,6 +55,7 @@ control ingress_port(in headers_t hdr, inout metadata_t meta) {
                 vlan = hdr.vlan.id;
             }
             meta.zone = port.zone;
+            meta.network = port.zone == ZONE_FORWARD ? ZONE_VNET : port.zone;
             meta.from_instance = port.is_vport;
             if (!port.valid) {
                 drop(meta, DROP_PORT_OFF);
@@ -76,10 +78,14 @@ control ingress_port(in headers_t hdr, inout metadata_t meta) {
                 } else if (!own) {
                     owner_t owner;
                     return_path_t frontend;
-                    source.apply(meta.zone, meta.source, owner);
+                    source.apply(meta.network, meta.source, owner);
                     floating.apply(hdr, meta, frontend);
-                    if (meta.instance.floating_ip == 0 || !has_flow(meta) || owner.valid
-                            || !frontend.valid) {
+                    if (meta.instance.floating_ip == 1 && has_flow(meta) && !owner.valid
+                            && frontend.valid) {
+                        meta.source_is = Source.FRONTEND;
+                    } else if (meta.instance.ip_forwarding == 1) {
+                        meta.source_is = Source.FOREIGN;
+                    } else {
                         drop(meta, DROP_SPOOFED_SOURCE);
                     }
                 }

@@ -9,6 +9,7 @@ control miss(in headers_t hdr, inout metadata_t meta) {
     find_snat_block() snat;
     find_return_path() reply;
     find_instance() receiver;
+    find_next_hop() next_hop;
     balance_flow() balance;
     one_to_one() deliver;
     way_out() outbound;
@@ -21,26 +22,36 @@ control miss(in headers_t hdr, inout metadata_t meta) {
         bool is_snat_block;
         return_path_t return_path = { ... };
         instance_t instance = { ... };
+        bool steered = false;
+        bit<16> steering_rule = 0;
 
-        here.apply(hdr, meta, meta.zone, frontend);
-        owner_here.apply(meta.zone, meta.destination, owner);
+        here.apply(hdr, meta, meta.network, frontend);
+        owner_here.apply(meta.network, meta.destination, owner);
         snat.apply(meta, is_snat_block);
         if (owner.valid) {
             receiver.apply(owner.instance, instance);
         }
-        if (meta.zone != ZONE_UPLINK) {
-            if (!is_request(meta)) {
+        if (meta.network != ZONE_UPLINK) {
+            if (!is_request(meta) && meta.source_is != Source.FOREIGN) {
                 reply.apply(hdr, meta, return_path);
             }
             owner_at_uplink.apply(ZONE_UPLINK, meta.destination, public_owner);
             at_uplink.apply(hdr, meta, ZONE_UPLINK, public_frontend);
+            next_hop.apply(meta, owner.valid, instance, steered, steering_rule);
         }
+        if (steered && frontend.does == FrontendAction.NONE && !return_path.valid) {
+            frontend.does = FrontendAction.STEER;
+            frontend.rule = steering_rule;
+        }
+        bool is_broken = owner.valid && !instance.valid;
 
         if (meta.class == Class.ICMP_ERROR) {
             hold(meta, PUNT_ICMP_ERROR);
+        } else if (frontend.does == FrontendAction.STEER && is_broken) {
+            drop(meta, DROP_BROKEN_REFERENCE);
         } else if (frontend.does != FrontendAction.NONE) {
             balance.apply(hdr, meta, frontend);
-        } else if (meta.zone == ZONE_UPLINK) {
+        } else if (meta.network == ZONE_UPLINK) {
             if (owner.valid) {
                 deliver.apply(instance, meta);
             } else if (is_snat_block) {
@@ -50,10 +61,12 @@ control miss(in headers_t hdr, inout metadata_t meta) {
             }
         } else if (return_path.valid) {
             // Between instances it may be a reply through an internal frontend or a connection of
-            // its own: the driver knows. Without it, it counts as a reply.
-            if (owner.valid && !meta.driverless) {
+            // its own: the driver knows. Without it, it counts as a reply. In the name of an
+            // internal frontend nothing goes to anybody else: only the driver knows behind which
+            // instance its client is (FWD-09).
+            if (owner.valid && !meta.driverless || !owner.valid && return_path.internal == 1) {
                 hold(meta, PUNT_MIDFLOW);
-            } else if (owner.valid && !instance.valid) {
+            } else if (is_broken) {
                 drop(meta, DROP_BROKEN_REFERENCE);
             } else {
                 meta.side = Side.SOURCE;
@@ -66,7 +79,7 @@ control miss(in headers_t hdr, inout metadata_t meta) {
         } else if (owner.valid) {
             // Between vports, as it is.
             meta.egress = instance.vport;
-            if (!instance.valid) {
+            if (is_broken) {
                 drop(meta, DROP_BROKEN_REFERENCE);
             }
         } else {

@@ -3,21 +3,23 @@
 
 control match_return_path(in headers_t hdr, in metadata_t meta, in bit<16> wanted,
                           inout return_path_t found) {
-    action reply_from_v4(bit<32> address, bit<16> port) {
+    action reply_from_v4(bit<32> address, bit<16> port, bit<1> internal) {
         found.valid = true;
         found.address = (bit<128>) address;
         found.port = port;
+        found.internal = internal;
     }
 
-    action reply_from_v6(bit<128> address, bit<16> port) {
+    action reply_from_v6(bit<128> address, bit<16> port, bit<1> internal) {
         found.valid = true;
         found.address = address;
         found.port = port;
+        found.internal = internal;
     }
 
     table return_path_v4 {
         key = {
-            meta.zone:       exact @name("zone");
+            meta.network:    exact @name("zone");
             meta.protocol:   exact @name("protocol");
             hdr.ipv4.source: exact @name("source");
             wanted:          exact @name("port");
@@ -29,7 +31,7 @@ control match_return_path(in headers_t hdr, in metadata_t meta, in bit<16> wante
 
     table return_path_v6 {
         key = {
-            meta.zone:       exact @name("zone");
+            meta.network:    exact @name("zone");
             meta.protocol:   exact @name("protocol");
             hdr.ipv6.source: exact @name("source");
             wanted:          exact @name("port");

@@ -37,8 +37,9 @@ pub use table::TableId;
 
 /// The virtual network's or the uplink's side of the card: the first part of every lookup key.
 ///
-/// Public addresses exist in [`Zone::UPLINK`], instances' own addresses in [`Zone::VNET`].
-/// Range 0..=31 (five bits of the control word).
+/// Public addresses exist in [`Zone::UPLINK`], instances' own addresses in [`Zone::VNET`]; flows are
+/// told apart by the zone of the port that their packets come from. Range 0..=31 (five bits of the
+/// control word).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Zone(u8);
 
@@ -47,6 +48,9 @@ impl Zone {
     pub const UPLINK: Self = Self(0);
     /// The side that faces the instances.
     pub const VNET: Self = Self(1);
+    /// Instances that send packets of others: what is steered through one comes from two vports
+    /// with the same 5-tuple, and is two flow keys.
+    pub const FORWARD: Self = Self(2);
 
     /// The zone of that number; only the low five bits exist on the card.
     pub const fn new(number: u8) -> Self {
@@ -56,6 +60,15 @@ impl Zone {
     /// The number, 0..=31.
     pub const fn number(self) -> u8 {
         self.0
+    }
+
+    /// The zone whose frontends, return paths and addresses a packet from here meets.
+    #[must_use]
+    pub const fn network(self) -> Self {
+        match self {
+            Self::FORWARD => Self::VNET,
+            zone => zone,
+        }
     }
 }
 

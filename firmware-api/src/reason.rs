@@ -111,12 +111,18 @@ reasons! {
         /// What would become of a frame that the driver had traced ([`crate::trace`]): a synthetic
         /// packet, or one that is explained. Its headers, if it would leave.
         Trace = 7, "trace";
+        /// A new flow was steered to a member of a rule that is its sender's next hop; the record
+        /// names the backend. Headers only.
+        Steer = 8, "steer";
     }
 }
 
 impl PuntReason {
     /// Whether the record only tells of a packet; with any other the driver holds it.
     pub const fn is_copy(self) -> bool {
-        matches!(self, Self::Learn | Self::Teardown | Self::Trace)
+        matches!(
+            self,
+            Self::Learn | Self::Teardown | Self::Trace | Self::Steer
+        )
     }
 }

@@ -56,7 +56,7 @@ pub const BAR0_LEN: u64 = 0x1_0000;
 /// `MAGIC`: "HEADGATE" in ASCII, first letter at the lowest address.
 pub const MAGIC_VALUE: u64 = u64::from_le_bytes(*b"HEADGATE");
 /// `ABI_VERSION`: major in the high half (incompatible), minor in the low half (additions).
-pub const ABI_VERSION_VALUE: u32 = 1 << 16;
+pub const ABI_VERSION_VALUE: u32 = 1 << 16 | 1;
 /// What a read returns when the card is gone.
 pub const GONE: u64 = u64::MAX;
 

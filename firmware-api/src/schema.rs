@@ -183,12 +183,12 @@ impl TableId {
             Self::ReturnPathV4 => schema! {
                 size 16_384 + STASH;
                 keys { zone: 5, protocol: 3, source: 32, port: 16 }
-                action reply_from_v4 { address: 32, port: 16 }
+                action reply_from_v4 { address: 32, port: 16, internal: 1 }
             },
             Self::ReturnPathV6 => schema! {
                 size 16_384 + STASH;
                 keys { zone: 5, protocol: 3, source: 128, port: 16 }
-                action reply_from_v6 { address: 128, port: 16 }
+                action reply_from_v6 { address: 128, port: 16, internal: 1 }
             },
             Self::Instance => schema! {
                 size 4_096;
@@ -196,7 +196,8 @@ impl TableId {
                 action is_instance {
                     address_v4: 32, address_v6: 128, public_v4: 32, public_v6: 128,
                     way_out_v4_tcp: 2, way_out_v4_udp: 2, way_out_v6_tcp: 2, way_out_v6_udp: 2,
-                    vport: 16, floating_ip: 1
+                    vport: 16, floating_ip: 1, ip_forwarding: 1, platform: 1,
+                    steers_v4: 1, next_hop_v4: 16, steers_v6: 1, next_hop_v6: 16
                 }
             },
             Self::Address => schema! {
@@ -214,7 +215,7 @@ impl TableId {
 }
 
 /// The most keys or parameters of one entry.
-const MAX_VALUES: usize = 10;
+const MAX_VALUES: usize = 16;
 
 /// The values of keys or parameters, in the schema's order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -321,14 +322,22 @@ impl P4Entry {
                 let entry: ReturnPathV4 = read(words);
                 let (key, action) = (entry.return_path_key(), entry.action());
                 let keys = exact(key.zone, key.protocol, key.source, key.port);
-                let parameters = [number(action.address), action.port.into()];
+                let parameters = [
+                    number(action.address),
+                    action.port.into(),
+                    action.internal.into(),
+                ];
                 Some(table.entry(0, &keys, &parameters))
             }
             TableId::ReturnPathV6 => {
                 let entry: ReturnPathV6 = read(words);
                 let (key, action) = (entry.return_path_key(), entry.action());
                 let keys = exact(key.zone, key.protocol, key.source, key.port);
-                let parameters = [number(action.address), action.port.into()];
+                let parameters = [
+                    number(action.address),
+                    action.port.into(),
+                    action.internal.into(),
+                ];
                 Some(table.entry(0, &keys, &parameters))
             }
             TableId::Instance => Some(instance(index, &read(words))),
@@ -471,6 +480,12 @@ fn instance(index: u128, entry: &Instance) -> P4Entry {
             v6_udp,
             instance.vport.into(),
             instance.floating_ip.into(),
+            instance.ip_forwarding.into(),
+            instance.platform.into(),
+            instance.next_hop_v4.is_some().into(),
+            instance.next_hop_v4.unwrap_or(0).into(),
+            instance.next_hop_v6.is_some().into(),
+            instance.next_hop_v6.unwrap_or(0).into(),
         ],
     )
 }

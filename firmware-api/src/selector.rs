@@ -17,6 +17,9 @@ pub enum HashMode {
     ThreeTuple = 2,
 }
 
+/// [`HashMode::hash`] or [`HashMode::symmetric_hash`].
+pub type SelectorHash = fn(HashMode, &[u8], &[u8], u8, [u8; 4]) -> u32;
+
 impl HashMode {
     /// The mode of a two-bit code; the unused code is [`HashMode::FiveTuple`].
     pub const fn from_code(code: u8) -> Self {
@@ -42,6 +45,23 @@ impl HashMode {
             }
         }
         hasher.finalize()
+    }
+
+    /// The selector hash of both directions of a flow: the lower of its two ends, by address and
+    /// then port, stands in the place of the source (L-HA-08).
+    pub fn symmetric_hash(
+        self,
+        source: &[u8],
+        destination: &[u8],
+        protocol: u8,
+        ports: [u8; 4],
+    ) -> u32 {
+        let [a, b, c, d] = ports;
+        if (source, [a, b]) <= (destination, [c, d]) {
+            self.hash(source, destination, protocol, ports)
+        } else {
+            self.hash(destination, source, protocol, [c, d, a, b])
+        }
     }
 }
 
@@ -69,6 +89,25 @@ mod tests {
             HashMode::TwoTuple.hash(b"1234", b"56789", 6, PORTS),
             0xcbf4_3926
         );
+    }
+
+    #[test]
+    fn l_ha_08_a_symmetric_hash_is_that_of_one_direction_for_both() {
+        let [a, b, c, d] = PORTS;
+        for mode in [
+            HashMode::FiveTuple,
+            HashMode::TwoTuple,
+            HashMode::ThreeTuple,
+        ] {
+            let there = mode.symmetric_hash(&CLIENT, &FRONTEND, 6, PORTS);
+            let back = mode.symmetric_hash(&FRONTEND, &CLIENT, 6, [c, d, a, b]);
+            assert_eq!(there, back);
+            assert_eq!(there, mode.hash(&CLIENT, &FRONTEND, 6, PORTS));
+            let to_itself = mode.symmetric_hash(&CLIENT, &CLIENT, 6, PORTS);
+            assert_eq!(to_itself, mode.hash(&CLIENT, &CLIENT, 6, [c, d, a, b]));
+            let from_itself = mode.symmetric_hash(&CLIENT, &CLIENT, 6, [c, d, a, b]);
+            assert_eq!(from_itself, to_itself);
+        }
     }
 
     #[test]

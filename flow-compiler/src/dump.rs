@@ -280,11 +280,13 @@ fn return_path_fields<A: Into<IpAddr> + Copy>(
         ("protocol", json!(protocol(key.protocol))),
         ("port", port_or_any(key.port)),
         ("frontend", json!(frontend)),
+        ("internal", json!(action.internal)),
     ]
 }
 
 fn instance_fields(id: u16, config: &InstanceConfig, names: &Names) -> Fields {
     let text = |address: Option<IpAddr>| json!(address.map(|a| a.to_string()));
+    let rule = |id: Option<u16>| json!(id.map(|id| names.rule(id)));
     let [tcp_v4, udp_v4, tcp_v6, udp_v6] = config.ways_out.map(|way| json!(way_out(way)));
     vec![
         ("instance", json!(id)),
@@ -299,6 +301,9 @@ fn instance_fields(id: u16, config: &InstanceConfig, names: &Names) -> Fields {
         ("tcpV6", tcp_v6),
         ("udpV6", udp_v6),
         ("floatingIp", json!(config.floating_ip)),
+        ("ipForwarding", json!(config.ip_forwarding)),
+        ("nextHop", rule(config.next_hop_v4)),
+        ("nextHopV6", rule(config.next_hop_v6)),
     ]
 }
 
@@ -323,6 +328,7 @@ fn zone(zone: Zone) -> String {
     match zone {
         Zone::UPLINK => "uplink".to_owned(),
         Zone::VNET => "vnet".to_owned(),
+        Zone::FORWARD => "forward".to_owned(),
         other => other.number().to_string(),
     }
 }

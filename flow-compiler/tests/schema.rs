@@ -98,9 +98,10 @@ fn whole() -> Value {
         "instances": [{
             "name": "a", "addresses": ["10.0.0.4", "fd00::4"], "vport": 1, "mac": "02:00:00:00:00:04",
             "publicAddress": "203.0.113.99", "publicAddressV6": "2001:db8::99", "powerState": "Running",
-            "availabilitySet": "s",
+            "availabilitySet": "s", "nextHop": "10.0.9.4", "nextHopV6": "fd00:9::4",
         }, {
-            "name": "b", "addresses": ["10.0.0.5"], "vport": 2, "mac": "02:00:00:00:00:05", "scaleSet": "s",
+            "name": "n", "addresses": ["10.0.8.4", "fd00:8::4"], "vport": 2, "mac": "02:00:00:00:08:04",
+            "ipForwarding": true, "scaleSet": "s",
         }],
         "loadBalancers": [{
             "name": "web",
@@ -138,6 +139,21 @@ fn whole() -> Value {
             "outboundRules": [{
                 "name": "o", "protocol": "Tcp", "frontends": ["g"], "backendPool": "p",
                 "allocatedOutboundPorts": 1024, "idleTimeoutInMinutes": 5, "enableTcpReset": true,
+            }],
+        }, {
+            "name": "hub",
+            "sku": "Standard",
+            "frontends": [
+                { "name": "f", "address": "10.0.9.4", "internal": true },
+                { "name": "g", "address": "fd00:9::4", "internal": true },
+            ],
+            "backendPools": [{ "name": "p", "members": [{ "instance": "n" }] }],
+            "loadBalancingRules": [{
+                "name": "all", "protocol": "All", "frontend": "f", "frontendPort": 0, "backendPool": "p",
+                "backendPort": 0,
+            }, {
+                "name": "all6", "protocol": "All", "frontend": "g", "frontendPort": 0,
+                "backendPool": "p", "backendPort": 0,
             }],
         }],
     })

@@ -207,6 +207,7 @@ impl Writer<'_> {
                 let action = ReturnPathAction {
                     address,
                     port: to.1,
+                    internal: false,
                 };
                 self.insert(ReturnPathV4::new(key, action));
             }
@@ -220,6 +221,7 @@ impl Writer<'_> {
                 let action = ReturnPathAction {
                     address,
                     port: to.1,
+                    internal: false,
                 };
                 self.insert(ReturnPathV6::new(key, action));
             }

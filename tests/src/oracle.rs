@@ -110,6 +110,8 @@ fn from_uplink(ir: &Ir, packet: &Packet) -> Fate {
 }
 
 fn from_instance(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
+    let is_own = instance.addresses.contains(&packet.source);
+    let forwarded = !is_own && !answers_floating(ir, instance, packet);
     if let Some(listener) = listener(ir, packet, true) {
         return through(ir, packet, listener);
     }
@@ -117,17 +119,63 @@ fn from_instance(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
         .instances
         .iter()
         .find(|i| i.addresses.contains(&packet.destination));
-    let is_request = packet.opens || packet.protocol == Protocol::Icmp;
-    if !is_request && let Some(frontend) = answers_for(ir, packet) {
+    let cannot_reply = packet.opens || packet.protocol == Protocol::Icmp || forwarded;
+    if !cannot_reply && let Some(frontend) = answers_for(ir, packet) {
         return match local {
-            Some(_) => Fate::Held(PuntReason::Midflow),
-            None => to_public(ir, packet, frontend),
+            None if !frontend.internal => to_public(ir, packet, frontend.at),
+            _ => Fate::Held(PuntReason::Midflow),
         };
     }
-    if let Some(local) = local {
-        return leaves(packet, local.vport, None, None);
+    if let Some(fate) = through_next_hop(ir, instance, packet, local) {
+        return fate;
     }
-    way_out(ir, instance, packet)
+    match local {
+        Some(local) => leaves(packet, local.vport, None, None),
+        None if is_own => way_out(ir, instance, packet),
+        None => nobody(packet, DropReason::NoOutbound),
+    }
+}
+
+/// As it is through any member of the HA-ports rule at the sender's next hop; not to the platform,
+/// and not to who forwards itself.
+fn through_next_hop(
+    ir: &Ir,
+    instance: &Instance,
+    packet: &Packet,
+    local: Option<&Instance>,
+) -> Option<Fate> {
+    let family = family_of(packet.destination);
+    let hop = instance
+        .next_hops
+        .iter()
+        .find(|h| family_of(**h) == family)?;
+    let exempt = local.is_some_and(|local| {
+        local.ip_forwarding
+            || local.addresses.iter().any(|a| {
+                ["168.63.129.16", "fe80::1234:5678:9abc"].contains(&a.to_string().as_str())
+            })
+    });
+    if exempt || packet.protocol == Protocol::None {
+        return None;
+    }
+    if packet.protocol == Protocol::Tcp && !packet.opens {
+        return Some(Fate::Held(PuntReason::Midflow));
+    }
+    let probe = Packet {
+        destination: *hop,
+        protocol: Protocol::Icmp,
+        ..*packet
+    };
+    let members = targets(ir, listener(ir, &probe, true)?, family);
+    if members.is_empty() {
+        return Some(Fate::Dropped(DropReason::NoBackend));
+    }
+    let ways = members.iter().map(|(member, ..)| Leaving {
+        egress: member.vport,
+        source: (packet.source, packet.source_port),
+        destination: (packet.destination, packet.destination_port),
+    });
+    Some(Fate::Leaves(ways.collect(), Some(PuntReason::Steer)))
 }
 
 fn way_out(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
@@ -225,15 +273,20 @@ fn leaves(
     Fate::Leaves(vec![leaving], None)
 }
 
-/// A vport sends from its own addresses, or answers from a floating frontend's.
+/// A vport sends from its own addresses, or answers from a floating frontend's, or forwards.
 fn may_send(ir: &Ir, instance: &Instance, packet: &Packet) -> bool {
     instance.addresses.contains(&packet.source)
-        || (serves_floating(ir, instance)
-            && !ir
-                .instances
-                .iter()
-                .any(|other| other.addresses.contains(&packet.source))
-            && answers_for(ir, packet).is_some())
+        || answers_floating(ir, instance, packet)
+        || instance.ip_forwarding
+}
+
+fn answers_floating(ir: &Ir, instance: &Instance, packet: &Packet) -> bool {
+    serves_floating(ir, instance)
+        && !ir
+            .instances
+            .iter()
+            .any(|other| other.addresses.contains(&packet.source))
+        && answers_for(ir, packet).is_some()
 }
 
 fn serves_floating(ir: &Ir, instance: &Instance) -> bool {
@@ -370,18 +423,28 @@ fn targets<'a>(
 /// The frontend for which the packet's sender answers, if it is a backend and its source that of a
 /// rule: the one that alone claims the address and port, or else the one that alone claims every
 /// port of the address.
-fn answers_for(ir: &Ir, packet: &Packet) -> Option<(IpAddr, u16)> {
+fn answers_for(ir: &Ir, packet: &Packet) -> Option<Claim> {
     if let [one] = claims(ir, packet, false).as_slice() {
         return Some(*one);
     }
     match claims(ir, packet, true).as_slice() {
-        [one] => Some((one.0, packet.source_port)),
+        [one] => Some(Claim {
+            at: (one.at.0, packet.source_port),
+            ..*one
+        }),
         _ => None,
     }
 }
 
+/// A frontend in whose name somebody answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Claim {
+    at: (IpAddr, u16),
+    internal: bool,
+}
+
 /// Frontends whose replies have the packet's source; `ha` = those of HA-ports rules.
-fn claims(ir: &Ir, packet: &Packet, ha: bool) -> Vec<(IpAddr, u16)> {
+fn claims(ir: &Ir, packet: &Packet, ha: bool) -> Vec<Claim> {
     let family = family_of(packet.source);
     let mut found = Vec::new();
     for balancer in &ir.load_balancers {
@@ -402,8 +465,12 @@ fn claims(ir: &Ir, packet: &Packet, ha: bool) -> Vec<(IpAddr, u16)> {
                     };
                     source == Some(packet.source)
                 });
-            if claims && !found.contains(&(address, frontend_port)) {
-                found.push((address, frontend_port));
+            let claim = Claim {
+                at: (address, frontend_port),
+                internal: balancer.internal,
+            };
+            if claims && !found.contains(&claim) {
+                found.push(claim);
             }
         };
         for rule in balancer.rules.iter().filter(|r| r.is_ha_ports() == ha) {

@@ -1,6 +1,7 @@
 //! Three answers to one question agree: the compiler's explanation by linear search, the pipeline
 //! over the card's memory, and the oracle that reads the configuration alone.
 
+use firmware_api::punt::Punt;
 use firmware_api::{PortId, Protocol, PuntReason};
 use flow_compiler::explain::{Ingress, Learn, Packet, Shape, Verdict, explain};
 use flow_compiler::ids::{Ids, Limits};
@@ -87,7 +88,14 @@ fn permits(fate: &Fate, verdict: &Verdict) -> bool {
                 source: (packet.source, packet.source_port),
                 destination: (packet.destination, packet.destination_port),
             };
-            ways.contains(&leaving) && record.is_some() == learn.is_some()
+            let told = learn.map(|learn| {
+                if learn.steered {
+                    PuntReason::Steer
+                } else {
+                    PuntReason::Learn
+                }
+            });
+            ways.contains(&leaving) && *record == told
         }
         _ => false,
     }
@@ -143,8 +151,10 @@ impl Card {
 
 fn learned(verdict: &hw_sim::Verdict) -> Option<Learn> {
     let learns = verdict.copies.iter().map(|record| record.punt);
-    let last = learns.rev().find(|punt| punt.reason == PuntReason::Learn)?;
+    let is_told = |punt: &Punt| matches!(punt.reason, PuntReason::Learn | PuntReason::Steer);
+    let last = learns.rev().find(is_told)?;
     Some(Learn {
+        steered: last.reason == PuntReason::Steer,
         rule: last.rule.expect("a rule"),
         backend: last.backend.expect("a backend"),
     })

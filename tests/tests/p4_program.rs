@@ -114,7 +114,11 @@ fn constants() -> String {
     section(
         "Zones.",
         5,
-        vec![of("ZONE_UPLINK", Zone::UPLINK.number().into())],
+        vec![
+            of("ZONE_UPLINK", Zone::UPLINK.number().into()),
+            of("ZONE_VNET", Zone::VNET.number().into()),
+            of("ZONE_FORWARD", Zone::FORWARD.number().into()),
+        ],
     );
     section(
         "Transport protocols in keys.",

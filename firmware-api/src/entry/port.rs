@@ -25,7 +25,7 @@ pub enum PortKind {
     Off,
     /// Faces the physical network.
     Uplink,
-    /// Faces one instance, which may only send from its own addresses.
+    /// Faces one instance.
     Vport(InstanceId),
 }
 
@@ -34,7 +34,7 @@ pub enum PortKind {
 pub struct PortConfig {
     /// What it is.
     pub kind: PortKind,
-    /// The zone its packets come from.
+    /// The zone its packets come from: [`Zone::FORWARD`] when the instance forwards for others.
     pub zone: Zone,
     /// The source of frames that leave here.
     pub own_mac: Mac,

@@ -8,7 +8,9 @@
 //!  6  zero (2)                            16  source port  18  zero (6)
 //!  8  frontend     12  zero (12)          24  frontend (16)
 //! 24  CRC  26 frontend port               40  zero (16)
-//! 28  zero (2)     30  tag                56  CRC  58 frontend port  60 zero  62 tag
+//! 28  flags        30  tag                56  CRC  58 frontend port  60 flags 62 tag
+//!
+//! flags  bit 0  the frontend is an internal one
 //! ```
 
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -39,7 +41,11 @@ pub struct ReturnPathAction<A> {
     pub address: A,
     /// The frontend's port; 0 = keep the port (HA ports).
     pub port: u16,
+    /// The frontend is internal: nothing leaves by the uplink in its name.
+    pub internal: bool,
 }
+
+const INTERNAL: u16 = 1;
 
 /// An IPv4 return-path entry.
 #[derive(
@@ -54,7 +60,7 @@ pub struct ReturnPathV4 {
     zero_body: [u8; 12],
     crc: U16<LittleEndian>,
     port: U16<NetworkEndian>,
-    zero_control: [u8; 2],
+    flags: U16<LittleEndian>,
     tag: U16<LittleEndian>,
 }
 
@@ -80,7 +86,7 @@ pub struct ReturnPathV6 {
     zero_body: [u8; 16],
     crc: U16<LittleEndian>,
     port: U16<NetworkEndian>,
-    zero_control: [u8; 2],
+    flags: U16<LittleEndian>,
     tag: U16<LittleEndian>,
 }
 
@@ -106,7 +112,7 @@ macro_rules! return_path_entry {
                     zero_body: Default::default(),
                     crc: U16::ZERO,
                     port: action.port.into(),
-                    zero_control: [0; 2],
+                    flags: if action.internal { INTERNAL } else { 0 }.into(),
                     tag: tag(key.zone, key.protocol).into(),
                 }
             }
@@ -127,6 +133,7 @@ macro_rules! return_path_entry {
                 ReturnPathAction {
                     address: self.address.into(),
                     port: self.port.get(),
+                    internal: self.flags.get() & INTERNAL != 0,
                 }
             }
         }

@@ -25,6 +25,9 @@ pub(crate) struct Instance {
     pub(crate) power_state: Option<Spanned<PowerState>>,
     pub(crate) availability_set: Name,
     pub(crate) scale_set: Name,
+    pub(crate) ip_forwarding: Option<Spanned<bool>>,
+    pub(crate) next_hop: Address,
+    pub(crate) next_hop_v6: Address,
 }
 
 const POWER_STATES: [(&str, PowerState); 3] = [
@@ -54,6 +57,9 @@ impl Section for Instance {
             power_state: fields.choice("powerState", &POWER_STATES),
             availability_set: fields.label("availabilitySet"),
             scale_set: fields.label("scaleSet"),
+            ip_forwarding: fields.flag("ipForwarding"),
+            next_hop: fields.address_of("nextHop", Family::V4),
+            next_hop_v6: fields.address_of("nextHopV6", Family::V6),
         }
     }
 }

@@ -114,6 +114,16 @@ codes! {
     NextHopOffLink = "HG0306", Error;
     /// A 1:1 public address without an own address of its family.
     PublicAddressAlone = "HG0307", Error;
+    /// A next hop that is no internal frontend with HA ports of that family.
+    NextHopWithoutHaPorts = "HG0311", Error;
+    /// A next hop whose pool has the sender itself among its members.
+    NextHopLoop = "HG0312", Error;
+    /// A next hop of an instance that forwards packets of others.
+    NextHopOfForwarder = "HG0313", Error;
+    /// A next hop of the instance that probes come from.
+    NextHopOfPlatform = "HG0314", Error;
+    /// A next hop with a member that does not forward.
+    NextHopDoesNotForward = "HG0315", Warning;
 
     /// An instance in an availability set and in a scale set.
     SetsOfBothKinds = "HG0321", Error;

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use firmware_api::entry::backend::BackendId;
+use firmware_api::entry::backend::{BackendConfig, BackendId};
 use firmware_api::entry::frontend::FrontendAction;
 use firmware_api::entry::rule::{RuleConfig, RuleId};
+use firmware_api::selector::{HashMode, SelectorHash};
 use firmware_api::{DropReason, PuntReason, Zone};
 
 use super::record::{Learn, Stage, Verdict};
@@ -56,15 +57,16 @@ impl Walk<'_> {
     }
 
     fn balance(&mut self, action: FrontendAction, id: RuleId) -> Verdict {
-        if self.packet.is_midflow() {
-            let text = format!("TCP without SYN: {ASK_THE_DRIVER}");
-            self.miss(Stage::Balance, text);
-            if self.settings.adopt_midflow && !self.packet.has_syn() {
-                self.hit(Stage::Balance, "else it adopts the connection, by hash");
-                let backend = self.selected(action, id).ok().flatten();
-                self.adopted = backend.map(|backend| Learn { rule: id, backend });
-            }
-            return Verdict::Punt(PuntReason::Midflow);
+        let verdict = self.midflow(|walk| {
+            let backend = walk.selected(action, id).ok()??;
+            Some(Learn {
+                rule: id,
+                backend,
+                steered: false,
+            })
+        });
+        if let Some(verdict) = verdict {
+            return verdict;
         }
         match self.selected(action, id) {
             Ok(Some(backend)) => self.translate_to(id, backend),
@@ -79,31 +81,79 @@ impl Walk<'_> {
         action: FrontendAction,
         id: RuleId,
     ) -> Result<Option<BackendId>, DropReason> {
-        let Some(rule) = self
-            .tables
-            .rule
-            .iter()
-            .find(|(k, _)| **k == id)
-            .map(|(_, r)| *r)
-        else {
-            return Err(DropReason::BrokenReference);
-        };
+        let rule = self.rule_config(id).ok_or(DropReason::BrokenReference)?;
         Ok(match action {
             FrontendAction::PortForward(backend, _) => {
                 let name = self.names.backend(backend);
                 self.hit(Stage::Balance, format!("inbound NAT to {name}"));
                 Some(backend)
             }
-            FrontendAction::Balance(_) | FrontendAction::AnswerEcho => self.select(&rule),
+            FrontendAction::Balance(_) | FrontendAction::AnswerEcho => {
+                self.select(&rule, HashMode::hash)
+            }
         })
     }
 
-    fn select(&mut self, rule: &RuleConfig) -> Option<BackendId> {
+    /// As it is, through the member that either direction selects (L-HA-08).
+    pub(super) fn steer(&mut self, id: RuleId) -> Verdict {
+        let learn = |backend| Learn {
+            rule: id,
+            backend,
+            steered: true,
+        };
+        let verdict = self.midflow(|walk| {
+            let rule = walk.rule_config(id)?;
+            walk.select(&rule, HashMode::symmetric_hash).map(learn)
+        });
+        if let Some(verdict) = verdict {
+            return verdict;
+        }
+        let Some(rule) = self.rule_config(id) else {
+            return Verdict::Drop(DropReason::BrokenReference);
+        };
+        let Some(backend) = self.select(&rule, HashMode::symmetric_hash) else {
+            return Verdict::Drop(DropReason::NoBackend);
+        };
+        let Some(config) = self.backend_config(backend) else {
+            return Verdict::Drop(DropReason::BrokenReference);
+        };
+        self.learn = Some(learn(backend));
+        self.forward(config.egress)
+    }
+
+    /// TCP that is no SYN is the driver's; the settings may have it adopt the connection where it
+    /// would be selected to.
+    fn midflow(&mut self, selected: impl FnOnce(&mut Self) -> Option<Learn>) -> Option<Verdict> {
+        if !self.packet.is_midflow() {
+            return None;
+        }
+        let text = format!("TCP without SYN: {ASK_THE_DRIVER}");
+        self.miss(Stage::Balance, text);
+        if self.settings.adopt_midflow && !self.packet.has_syn() {
+            self.hit(Stage::Balance, "else it adopts the connection, by hash");
+            self.adopted = selected(self);
+        }
+        Some(Verdict::Punt(PuntReason::Midflow))
+    }
+
+    fn rule_config(&self, id: RuleId) -> Option<RuleConfig> {
+        let mut rules = self.tables.rule.iter();
+        rules.find(|(k, _)| **k == id).map(|(_, rule)| *rule)
+    }
+
+    fn backend_config(&self, id: BackendId) -> Option<BackendConfig> {
+        let mut backends = self.tables.backend.iter();
+        backends
+            .find(|(k, _)| **k == id)
+            .map(|(_, backend)| *backend)
+    }
+
+    fn select(&mut self, rule: &RuleConfig, hash: SelectorHash) -> Option<BackendId> {
         if rule.selector_size == 0 {
             self.miss(Stage::Balance, "no member may take new flows");
             return None;
         }
-        let offset = self.selector_hash(rule) % rule.selector_size;
+        let offset = self.selector_hash(rule, hash) % rule.selector_size;
         let slot = rule.selector_base + offset;
         let found = self
             .tables
@@ -123,31 +173,28 @@ impl Walk<'_> {
         Some(backend)
     }
 
-    fn selector_hash(&self, rule: &RuleConfig) -> u32 {
+    fn selector_hash(&self, rule: &RuleConfig, hash: SelectorHash) -> u32 {
         let packet = self.packet;
         let [a, b] = packet.source_port.to_be_bytes();
         let [c, d] = packet.destination_port.to_be_bytes();
         let protocol = packet.protocol().ip_number(packet.family());
         let (source, destination) = (octets(packet.source), octets(packet.destination));
-        rule.mode
-            .hash(&source, &destination, protocol, [a, b, c, d])
+        hash(rule.mode, &source, &destination, protocol, [a, b, c, d])
     }
 
     fn translate_to(&mut self, rule: RuleId, id: BackendId) -> Verdict {
-        let found = self
-            .tables
-            .backend
-            .iter()
-            .find(|(k, _)| **k == id)
-            .map(|(_, b)| *b);
-        let Some(backend) = found else {
+        let Some(backend) = self.backend_config(id) else {
             return Verdict::Drop(DropReason::BrokenReference);
         };
         self.packet.destination = backend.address;
         if backend.port != 0 {
             self.packet.destination_port = backend.port;
         }
-        self.learn = Some(Learn { rule, backend: id });
+        self.learn = Some(Learn {
+            rule,
+            backend: id,
+            steered: false,
+        });
         self.forward(backend.egress)
     }
 }

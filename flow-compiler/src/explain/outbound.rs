@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use firmware_api::entry::instance::{InstanceConfig, WayOut};
+use firmware_api::entry::return_path::ReturnPathAction;
 use firmware_api::{DropReason, Family, PuntReason, Zone};
 
 use super::record::{Stage, Verdict};
 use super::search::{self, Key};
-use super::walk::{ASK_THE_DRIVER, Walk, endpoint};
+use super::walk::{ASK_THE_DRIVER, Source, Walk, endpoint};
 
 impl Walk<'_> {
     pub(super) fn miss_vport(&mut self, instance: &InstanceConfig) -> Verdict {
@@ -15,7 +16,11 @@ impl Walk<'_> {
             return verdict;
         }
         let destination = self.packet.destination;
-        if let Some(id) = search::address(self.tables, Zone::VNET, destination) {
+        let owner = search::address(self.tables, Zone::VNET, destination);
+        if let Some(verdict) = self.next_hop(instance, owner) {
+            return verdict;
+        }
+        if let Some(id) = owner {
             let Some(neighbour) = self.instance_config(id) else {
                 return Verdict::Drop(DropReason::BrokenReference);
             };
@@ -35,11 +40,12 @@ impl Walk<'_> {
 
     /// The reply of a backend, unless it opens a connection of its own.
     fn reply(&mut self) -> Option<Verdict> {
-        if !self.packet.has_flow() || self.packet.is_request() {
+        let is_foreign = self.source == Source::Foreign;
+        if !self.packet.has_flow() || self.packet.is_request() || is_foreign {
             return None;
         }
         let source = endpoint(self.packet.source, self.packet.source_port);
-        let Some((address, port)) = self.return_path() else {
+        let Some(frontend) = self.return_path() else {
             self.miss(
                 Stage::ReturnPath,
                 format!("{source} answers for no frontend"),
@@ -52,32 +58,65 @@ impl Walk<'_> {
             self.hit(Stage::ReturnPath, text);
             return Some(Verdict::Punt(PuntReason::Midflow));
         }
-        self.packet.source = address;
-        if port != 0 {
-            self.packet.source_port = port;
+        if frontend.internal {
+            let text = format!("{source} answers for an internal frontend: {ASK_THE_DRIVER}");
+            self.hit(Stage::ReturnPath, text);
+            return Some(Verdict::Punt(PuntReason::Midflow));
+        }
+        self.packet.source = frontend.address;
+        if frontend.port != 0 {
+            self.packet.source_port = frontend.port;
         }
         let text = format!(
             "{source} answers as {}",
-            endpoint(address, self.packet.source_port)
+            endpoint(frontend.address, self.packet.source_port)
         );
         self.hit(Stage::ReturnPath, text);
         Some(self.leave())
     }
 
-    pub(super) fn return_path(&self) -> Option<(IpAddr, u16)> {
+    pub(super) fn return_path(&self) -> Option<ReturnPathAction<IpAddr>> {
         let key = Key {
             zone: Zone::VNET,
             address: self.packet.source,
             protocol: self.packet.protocol(),
             port: self.packet.source_port,
         };
-        let found = || search::return_path(self.tables, key).map(|(endpoint, _)| endpoint);
+        let found = || search::return_path(self.tables, key).map(|(frontend, _)| frontend);
         self.packet.has_flow().then(found).flatten()
+    }
+
+    /// Through the sender's next hop, unless it has none or the packet is not to be steered.
+    fn next_hop(&mut self, instance: &InstanceConfig, owner: Option<u16>) -> Option<Verdict> {
+        let rule = instance.next_hop(self.packet.family())?;
+        if !self.packet.has_flow() {
+            return None;
+        }
+        let name = self.names.rule(rule);
+        if let Some(owner) = owner {
+            let Some(receiver) = self.instance_config(owner) else {
+                return Some(Verdict::Drop(DropReason::BrokenReference));
+            };
+            if !receiver.is_steered_to() {
+                let receiver = self.names.instance(owner);
+                let text = format!("rule {name}, but packets to {receiver} are not steered");
+                self.miss(Stage::NextHop, text);
+                return None;
+            }
+        }
+        self.hit(Stage::NextHop, format!("through a member of rule {name}"));
+        Some(self.steer(rule))
     }
 
     fn way_out(&mut self, instance: &InstanceConfig) -> Verdict {
         let family = self.packet.family();
-        match instance.way_out(family, self.packet.protocol()) {
+        let protocol = self.packet.protocol();
+        let way = if self.source == Source::Own {
+            instance.way_out(family, protocol)
+        } else {
+            WayOut::None
+        };
+        match way {
             WayOut::OneToOne => self.one_to_one(instance),
             WayOut::Snat if self.packet.is_midflow() => {
                 let text = format!("TCP without SYN: {ASK_THE_DRIVER}");
@@ -96,7 +135,12 @@ impl Walk<'_> {
                 Verdict::Punt(PuntReason::SnatMiss)
             }
             WayOut::None => {
-                self.miss(Stage::Instance, "has no way out for this protocol");
+                let why = if self.source == Source::Own {
+                    "has no way out for this protocol"
+                } else {
+                    "has a way out for its own address only"
+                };
+                self.miss(Stage::Instance, why);
                 Verdict::Drop(if self.packet.has_ports() {
                     DropReason::NoOutbound
                 } else {

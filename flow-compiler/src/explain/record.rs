@@ -23,6 +23,8 @@ pub enum Stage {
     Balance,
     /// Replies of backends.
     ReturnPath,
+    /// The rule through whose members a sender's packets go.
+    NextHop,
     /// Owners of addresses.
     Address,
     /// Owners of SNAT ports; the driver's table.
@@ -42,6 +44,7 @@ impl Stage {
             Self::Frontend => "frontend",
             Self::Balance => "balance",
             Self::ReturnPath => "return_path",
+            Self::NextHop => "next_hop",
             Self::Address => "address",
             Self::SnatBlock => "snat_block",
             Self::Instance => "instance",
@@ -66,8 +69,10 @@ pub struct Step {
 pub struct Learn {
     /// The rule that forwarded it.
     pub rule: RuleId,
-    /// The backend it was forwarded to.
+    /// The backend it was forwarded to, or through.
     pub backend: BackendId,
+    /// It only goes through the backend, untranslated.
+    pub steered: bool,
 }
 
 /// What becomes of the packet.
@@ -115,9 +120,15 @@ impl Explanation {
                 learn,
             } => {
                 let mut text = format!("forward by {} as {packet}", PortName(egress, names));
-                if let Some(Learn { rule, backend }) = learn {
+                if let Some(Learn {
+                    rule,
+                    backend,
+                    steered,
+                }) = learn
+                {
                     let (rule, backend) = (names.rule(rule), names.backend(backend));
-                    let _ = write!(text, "; learn rule {rule}, backend {backend}");
+                    let what = if steered { "steer" } else { "learn" };
+                    let _ = write!(text, "; {what} rule {rule}, backend {backend}");
                 }
                 text
             }
@@ -177,9 +188,10 @@ impl Explanation {
                 "port": egress,
                 "instance": names.vports.get(&egress).map(|instance| &instance.name),
                 "packet": packet.to_string(),
-                "learn": learn.map(|Learn { rule, backend }| json!({
+                "learn": learn.map(|Learn { rule, backend, steered }| json!({
                     "rule": names.rule(rule),
                     "backend": names.backend(backend),
+                    "steered": steered,
                 })),
             }),
         }

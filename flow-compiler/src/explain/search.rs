@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use firmware_api::entry::address::AddressKey;
 use firmware_api::entry::frontend::FrontendAction;
 use firmware_api::entry::instance::InstanceId;
+use firmware_api::entry::return_path::ReturnPathAction;
 use firmware_api::{Protocol, Zone};
 
 use crate::tables::Tables;
@@ -35,21 +36,29 @@ pub(super) fn frontend(tables: &Tables, key: Key) -> Option<(FrontendAction, boo
     by_port_then_any(&v4.chain(v6), key)
 }
 
-/// The frontend endpoint that a reply has to come from, and whether every port is its.
-pub(super) fn return_path(tables: &Tables, key: Key) -> Option<((IpAddr, u16), bool)> {
+/// The frontend that a reply has to come from, and whether every port is its.
+pub(super) fn return_path(tables: &Tables, key: Key) -> Option<(ReturnPathAction<IpAddr>, bool)> {
     let v4 = tables.return_path_v4.iter().map(|(k, a)| {
         (
             of(k.zone, k.source.into(), k.protocol, k.port),
-            (IpAddr::from(a.address), a.port),
+            any_family(*a),
         )
     });
     let v6 = tables.return_path_v6.iter().map(|(k, a)| {
         (
             of(k.zone, k.source.into(), k.protocol, k.port),
-            (IpAddr::from(a.address), a.port),
+            any_family(*a),
         )
     });
     by_port_then_any(&v4.chain(v6), key)
+}
+
+fn any_family<A: Into<IpAddr>>(action: ReturnPathAction<A>) -> ReturnPathAction<IpAddr> {
+    ReturnPathAction {
+        address: action.address.into(),
+        port: action.port,
+        internal: action.internal,
+    }
 }
 
 const fn of(zone: Zone, address: IpAddr, protocol: Protocol, port: u16) -> Key {

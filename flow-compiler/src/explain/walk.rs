@@ -32,6 +32,7 @@ pub fn explain(
         passes: 0,
         learn: None,
         adopted: None,
+        source: Source::Own,
         steps: Vec::new(),
     };
     let verdict = walk.ingress_port(from.port());
@@ -44,6 +45,17 @@ pub fn explain(
     }
 }
 
+/// Whose source address a packet has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The sender's own; anybody's, from the uplink.
+    Own,
+    /// A frontend's, for which the sender answers.
+    Frontend,
+    /// Somebody's for whom the sender forwards.
+    Foreign,
+}
+
 /// A packet on its way.
 pub(super) struct Walk<'w> {
     pub(super) tables: &'w Tables,
@@ -53,6 +65,7 @@ pub(super) struct Walk<'w> {
     passes: u32,
     pub(super) learn: Option<Learn>,
     pub(super) adopted: Option<Learn>,
+    pub(super) source: Source,
     steps: Vec<Step>,
 }
 
@@ -109,6 +122,11 @@ impl Walk<'_> {
         {
             let text = format!("vport {port}, {name} answers from a floating address");
             self.hit(Stage::IngressPort, text);
+            self.source = Source::Frontend;
+        } else if instance.ip_forwarding {
+            let text = format!("vport {port}, {name} forwards for {source}");
+            self.hit(Stage::IngressPort, text);
+            self.source = Source::Foreign;
         } else {
             let text = format!("vport {port}, {source} is not an address of {name}");
             self.miss(Stage::IngressPort, text);

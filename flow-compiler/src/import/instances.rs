@@ -16,6 +16,8 @@ pub(super) struct Instance {
     pub(super) addresses: Vec<Node>,
     pub(super) mac: Option<Node>,
     pub(super) public: Vec<Node>,
+    /// Its interface lets it send packets of others.
+    pub(super) ip_forwarding: bool,
     /// The virtual network that it is in, when the files say.
     pub(super) network: Option<String>,
     /// The set that its machine is of, when the files say.
@@ -56,6 +58,7 @@ impl Instances {
             addresses: Vec::new(),
             mac: None,
             public: Vec::new(),
+            ip_forwarding: false,
             network: None,
             set: None,
             cure,
@@ -148,6 +151,9 @@ impl Instance {
             Some(Set::Availability(name)) => out.add("availabilitySet", text(name, span)),
             Some(Set::Scale(name)) => out.add("scaleSet", text(name, span)),
             None => {}
+        }
+        if self.ip_forwarding {
+            out.add("ipForwarding", plain(&true, span));
         }
         out.into_node()
     }

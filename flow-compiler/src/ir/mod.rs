@@ -9,7 +9,7 @@ mod rule;
 mod settings;
 mod uplink;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use firmware_api::{Family, PortId, Zone};
 
@@ -62,7 +62,18 @@ pub struct Instance {
     pub public_addresses: Vec<IpAddr>,
     /// Whether it runs; one that does not is not probed.
     pub power_state: PowerState,
+    /// Whether it sends packets of others: a gateway, a network appliance (FWD-09).
+    pub ip_forwarding: bool,
+    /// Addresses of internal frontends with HA ports through whose members its packets go, at most
+    /// one of each family (L-HA-08).
+    pub next_hops: Vec<IpAddr>,
 }
+
+/// Where the service itself asks and answers from (L-PRB-11).
+pub const PLATFORM: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc)),
+];
 
 /// Whether an instance runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -83,6 +94,11 @@ impl Instance {
     /// Its 1:1 public address of a family.
     pub fn public_address(&self, family: Family) -> Option<IpAddr> {
         of_family(&self.public_addresses, family)
+    }
+
+    /// Whether it has an address of the service itself.
+    pub fn is_platform(&self) -> bool {
+        self.addresses.iter().any(|own| PLATFORM.contains(own))
     }
 }
 
@@ -286,6 +302,23 @@ impl Ir {
     pub fn load_balancers(&self) -> impl Iterator<Item = (LoadBalancerIndex, &LoadBalancer)> {
         let indexed = self.load_balancers.iter().enumerate();
         indexed.map(|(index, balancer)| (LoadBalancerIndex(index), balancer))
+    }
+
+    /// The rule through whose members an instance's packets of a family go: its load balancer, and
+    /// its position there.
+    pub fn next_hop(
+        &self,
+        instance: &Instance,
+        family: Family,
+    ) -> Option<(LoadBalancerIndex, usize)> {
+        let hop = of_family(&instance.next_hops, family)?;
+        let mut internal = self.load_balancers().filter(|(_, b)| b.internal);
+        internal.find_map(|(index, balancer)| {
+            let is_hop = |rule: &LoadBalancingRule| {
+                rule.is_ha_ports() && balancer.frontend(rule.frontend) == hop
+            };
+            Some((index, balancer.rules.iter().position(is_hop)?))
+        })
     }
 
     /// Everything that has to be probed, each once, in ascending order.

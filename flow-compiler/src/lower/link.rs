@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use firmware_api::entry::address::AddressKey;
 use firmware_api::entry::instance::{InstanceConfig, WayOut};
 use firmware_api::entry::port::{Mac, PortConfig, PortKind};
+use firmware_api::entry::rule::RuleId;
 use firmware_api::{Family, Protocol, UPLINK_PORT, Zone};
 
 use super::Lowering;
 use crate::ids::Exhausted;
-use crate::ir::{InstanceIndex, NextHop, Outbound};
+use crate::ir::{Instance, InstanceIndex, NextHop, Outbound};
 use crate::mac::MacAddr;
+use crate::names::RuleRef;
 
 /// The destination of frames while the next hop is not known: nobody.
 const UNRESOLVED: Mac = [0; 6];
@@ -49,7 +51,11 @@ impl Lowering<'_> {
             // The card is the gateway of every instance, under its uplink address.
             let port = PortConfig {
                 kind: PortKind::Vport(id),
-                zone: Zone::VNET,
+                zone: if instance.ip_forwarding {
+                    Zone::FORWARD
+                } else {
+                    Zone::VNET
+                },
                 own_mac: self.ir.uplink.mac.octets(),
                 peer_mac_v4: instance.mac.octets(),
                 peer_mac_v6: instance.mac.octets(),
@@ -97,6 +103,10 @@ impl Lowering<'_> {
             ],
             vport: instance.vport,
             floating_ip,
+            ip_forwarding: instance.ip_forwarding,
+            platform: instance.is_platform(),
+            next_hop_v4: self.next_hop(instance, Family::V4),
+            next_hop_v6: self.next_hop(instance, Family::V6),
         }
     }
 
@@ -119,6 +129,14 @@ impl Lowering<'_> {
                 }
             }
         }
+    }
+
+    /// The rule of an instance's next hop; rules have their numbers before instances.
+    fn next_hop(&self, instance: &Instance, family: Family) -> Option<RuleId> {
+        let (balancer, position) = self.ir.next_hop(instance, family)?;
+        let rule = RuleRef::LoadBalancing(balancer, position);
+        let mut names = self.lowered.names.rules.iter();
+        names.find(|(_, name)| name.rule == rule).map(|(id, _)| *id)
     }
 
     /// Instances that may answer from a frontend's address.

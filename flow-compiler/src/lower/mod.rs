@@ -67,8 +67,8 @@ pub fn lower(ir: &Ir, ids: &mut Ids, live: Live<'_>) -> Result<Lowered, Exhauste
         used: Used::default(),
     };
     lowering.add_ports();
-    lowering.add_instances()?;
     lowering.add_balancers()?;
+    lowering.add_instances()?;
     Ok(lowering.finish())
 }
 

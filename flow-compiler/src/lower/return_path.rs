@@ -15,15 +15,24 @@ use crate::tables::{Entry, Tables};
 /// An address and a port.
 pub(super) type Endpoint = (IpAddr, u16);
 
+/// In whose name a backend answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frontend {
+    /// Its address and port.
+    pub(super) at: Endpoint,
+    /// Whether it is an internal one.
+    pub(super) internal: bool,
+}
+
 /// Which frontend each backend endpoint answers for; none when there are several.
 #[derive(Default)]
 pub(super) struct ReturnPaths {
-    frontends: BTreeMap<(IpAddr, Protocol, u16), Option<Endpoint>>,
+    frontends: BTreeMap<(IpAddr, Protocol, u16), Option<Frontend>>,
 }
 
 impl ReturnPaths {
     /// Notes that replies from `backend` belong to `frontend`.
-    pub(super) fn claim(&mut self, backend: Endpoint, protocol: Protocol, frontend: Endpoint) {
+    pub(super) fn claim(&mut self, backend: Endpoint, protocol: Protocol, frontend: Frontend) {
         match self.frontends.entry((backend.0, protocol, backend.1)) {
             Slot::Vacant(slot) => drop(slot.insert(Some(frontend))),
             Slot::Occupied(mut slot) => {
@@ -44,13 +53,13 @@ impl ReturnPaths {
     }
 }
 
-fn entry(source: Endpoint, protocol: Protocol, frontend: Endpoint) -> Entry {
-    match (source.0, frontend.0) {
+fn entry(source: Endpoint, protocol: Protocol, frontend: Frontend) -> Entry {
+    match (source.0, frontend.at.0) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
-            Entry::ReturnPathV4(key(from, protocol, source.1), action(to, frontend.1))
+            Entry::ReturnPathV4(key(from, protocol, source.1), action(to, frontend))
         }
         (IpAddr::V6(from), IpAddr::V6(to)) => {
-            Entry::ReturnPathV6(key(from, protocol, source.1), action(to, frontend.1))
+            Entry::ReturnPathV6(key(from, protocol, source.1), action(to, frontend))
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
             unreachable!("a backend has its frontend's family")
@@ -67,6 +76,10 @@ fn key<A>(source: A, protocol: Protocol, port: u16) -> ReturnPathKey<A> {
     }
 }
 
-fn action<A>(address: A, port: u16) -> ReturnPathAction<A> {
-    ReturnPathAction { address, port }
+fn action<A>(address: A, frontend: Frontend) -> ReturnPathAction<A> {
+    ReturnPathAction {
+        address,
+        port: frontend.at.1,
+        internal: frontend.internal,
+    }
 }

@@ -10,6 +10,7 @@ use firmware_api::selector::HashMode;
 use firmware_api::{Protocol, Zone};
 
 use super::Lowering;
+use super::return_path::Frontend;
 use crate::ids::{Exhausted, Region, RuleKey};
 use crate::ir::{
     InstanceIndex, LoadBalancer, LoadBalancerIndex, LoadBalancingRule, NatRule, family_of,
@@ -129,8 +130,12 @@ impl Lowering<'_> {
             } else {
                 self.name_closed(id, listening, *protocol);
             }
+            let frontend = Frontend {
+                at: listening,
+                internal: balancer.internal,
+            };
             self.return_paths
-                .claim((address, rule.backend_port), *protocol, listening);
+                .claim((address, rule.backend_port), *protocol, frontend);
         }
         Ok(())
     }
@@ -151,9 +156,12 @@ impl Lowering<'_> {
             let backend = self.backend_id(instance, address, rule.backend_port)?;
             backends.insert(identity(&self.ir.instance(instance).name), backend);
             for protocol in rule.protocols() {
-                let listening = (frontend, rule.frontend_port);
+                let frontend = Frontend {
+                    at: (frontend, rule.frontend_port),
+                    internal: balancer.internal,
+                };
                 self.return_paths
-                    .claim((address, rule.backend_port), *protocol, listening);
+                    .claim((address, rule.backend_port), *protocol, frontend);
             }
         }
         Ok(backends)

@@ -54,6 +54,7 @@ fn build(written: &config::Instance) -> Option<Instance> {
         return None;
     }
     let public = [written.public_address, written.public_address_v6];
+    let next_hops = [written.next_hop, written.next_hop_v6];
     Some(Instance {
         name: written.name.as_ref()?.value.clone(),
         addresses: written.addresses.iter().map(|a| a.value).collect(),
@@ -63,6 +64,8 @@ fn build(written: &config::Instance) -> Option<Instance> {
             .power_state
             .map_or_else(Default::default, |p| p.value),
         public_addresses: public.iter().flatten().map(|a| a.value).collect(),
+        ip_forwarding: written.ip_forwarding.is_some_and(|f| f.value),
+        next_hops: next_hops.iter().flatten().map(|a| a.value).collect(),
     })
 }
 

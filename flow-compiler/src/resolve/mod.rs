@@ -15,6 +15,7 @@ mod instance_ports;
 mod instances;
 mod limits;
 mod nat_rules;
+mod next_hops;
 mod probes;
 mod rules;
 mod scope;
@@ -40,6 +41,7 @@ pub(crate) fn resolve(config: &Config, report: &Report) -> Option<Ir> {
     instance_ports::check(&balancers, &instances.all, report);
     probes::check_ports(&balancers, report);
     ha_ports::check(&balancers, report);
+    next_hops::check(config, &balancers, &instances, report);
     limits::check(config.profile, &balancers, &instances, report);
     sets::check(&balancers, &instances, report);
     let outbound = snat::plan(&balancers, &instances, config.uplink.as_ref(), report);

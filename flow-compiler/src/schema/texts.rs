@@ -237,6 +237,22 @@ pub(super) const SECTIONS: &[SectionText] = &[
                  L-LIM-04, L-OUT-23).",
             ),
             text("scaleSet", "The scale set that the machine is of."),
+            with(
+                "ipForwarding",
+                "false",
+                "Whether it may send packets whose source is not its own, as a gateway to other networks or a \
+                 network appliance does (FWD-09); `enableIPForwarding` of a network interface. Only its own \
+                 address is ever translated on the way out. A change ends its flows.",
+            ),
+            text(
+                "nextHop",
+                "The address of an internal IPv4 frontend with HA ports. What the instance sends to others \
+                 than internal frontends, the platform and instances that forward goes untranslated to a \
+                 member of that rule's pool, the same for both directions of a connection when both ends \
+                 have this next hop (L-HA-08). The members need `ipForwarding`. In Azure a route with next \
+                 hop type VirtualAppliance.",
+            ),
+            text("nextHopV6", "The same for IPv6."),
         ],
     },
     SectionText {

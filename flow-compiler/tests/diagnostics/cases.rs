@@ -105,6 +105,7 @@ fn instance_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
             "{good}, mac: '02:00:00:00:00:04', publicAddress: '2001:db8::1'"
         )),
     );
+    next_hop_cases(add);
     let twice = "  - { name: a, addresses: [10.0.0.4], vport: 1, mac: '02:00:00:00:00:05' }\n";
     add(
         &["HG0202", "HG0303", "HG0301", "HG0302"],
@@ -118,6 +119,45 @@ fn instance_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
         &["HG0302"],
         "headgate: 1\nuplink: { mac: '02:00:00:00:00:01', nextHopMac: '02:00:00:00:00:01' }\n",
     );
+}
+
+/// Instances `s` with a next hop, `n` behind it, and the host; what is added to `s` and to `n`.
+fn routed(sender: &str, appliance: &str) -> String {
+    format!(
+        "headgate: 1
+instances:
+  - {{ name: s, addresses: [{sender}], vport: 1, mac: '02:00:00:00:00:04', nextHop: 10.0.9.4 }}
+  - {{ name: n, addresses: [10.0.8.4], vport: 2, mac: '02:00:00:00:00:05'{appliance} }}
+loadBalancers:
+  - name: hub
+    sku: Standard
+    frontends: [{{ name: f, address: 10.0.9.4, internal: true }}]
+    backendPools: [{{ name: p, members: [{{ instance: n }}] }}]
+    loadBalancingRules: [{{ name: all, protocol: All, frontend: f, frontendPort: 0, backendPool: p, backendPort: 0 }}]
+"
+    )
+}
+
+fn next_hop_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {
+    let forwards = ", ipForwarding: true";
+    let sound = routed("10.0.0.4", forwards);
+    add(&[], &sound);
+    add(
+        &["HG0311"],
+        &sound.replace("nextHop: 10.0.9.4", "nextHop: 10.0.9.5"),
+    );
+    add(
+        &["HG0311"],
+        &sound.replace("nextHop: 10.0.9.4", "nextHopV6: 'fd00::9'"),
+    );
+    let member = sound.replace("[{ instance: n }]", "[{ instance: n }, { instance: s }]");
+    add(&["HG0312"], &member);
+    add(
+        &["HG0313"],
+        &sound.replace("nextHop: 10.0.9.4", "nextHop: 10.0.9.4, ipForwarding: true"),
+    );
+    add(&["HG0314"], &routed("168.63.129.16", forwards));
+    add(&["HG0315"], &routed("10.0.0.4", ""));
 }
 
 fn balancer_cases(add: &mut impl FnMut(&'static [&'static str], &str)) {

@@ -33,7 +33,7 @@ use flow_compiler::mac::MacAddr;
 use flow_compiler::source::Source;
 use flow_compiler::{Compiled, Rejected, diagnostic};
 
-use crate::conn::{Conn, Origin};
+use crate::conn::{Conn, Endpoint, Origin};
 use crate::control::text::nouns;
 use crate::control::view::Applied;
 use crate::device::Capabilities;
@@ -253,10 +253,26 @@ impl<M: Memory> Engine<M> {
 
     fn end_flows_without_a_rule(&mut self) -> usize {
         self.end_flows(|engine, conn| match conn.origin {
-            Origin::Inbound { rule, .. } => engine.active.rule(rule).is_none(),
+            _ if !engine.is_in_its_zones(conn) => true,
+            Origin::Inbound { rule, .. } | Origin::Steered { rule, .. } => {
+                engine.active.rule(rule).is_none()
+            }
             Origin::Outbound => engine.active.port(conn.initiator_egress).is_none(),
             Origin::Local => engine.active.vport_of(conn.inside.address).is_none(),
         })
+    }
+
+    /// Whether the flow's entries are where its packets are looked up: an instance that begins or
+    /// ceases to forward for others moves to another zone.
+    fn is_in_its_zones(&self, conn: &Conn) -> bool {
+        let vport_of = |end: Endpoint| self.active.vport_of(end.address);
+        let ports = match conn.origin {
+            Origin::Steered { .. } => [vport_of(conn.initiator), vport_of(conn.inside)],
+            _ => [Some(conn.initiator_egress), Some(conn.responder_egress)],
+        };
+        let zones = [conn.zone, conn.return_zone];
+        let mut ends = ports.iter().zip(zones);
+        ends.all(|(port, zone)| port.is_none_or(|port| self.active.zone(port) == zone))
     }
 
     fn follow_members(&mut self) -> usize {
@@ -283,7 +299,7 @@ impl<M: Memory> Engine<M> {
             return 0;
         }
         self.end_flows(|engine, conn| {
-            let Origin::Inbound { rule, backend } = conn.origin else {
+            let Some((rule, backend)) = conn.origin.selected() else {
                 return false;
             };
             let tracked = engine

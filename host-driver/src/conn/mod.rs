@@ -33,6 +33,25 @@ pub enum Origin {
     Outbound,
     /// A flow between two vports that looks like a reply through a frontend but is none.
     Local,
+    /// An instance's flow that goes as it is through a member of its next hop (L-HA-08).
+    Steered {
+        /// The rule of the next hop.
+        rule: RuleId,
+        /// The backend that its first packet went through.
+        backend: BackendId,
+    },
+}
+
+impl Origin {
+    /// The rule and the backend that a packet's hash selected.
+    pub fn selected(self) -> Option<(RuleId, BackendId)> {
+        match self {
+            Self::Inbound { rule, backend } | Self::Steered { rule, backend } => {
+                Some((rule, backend))
+            }
+            Self::Outbound | Self::Local => None,
+        }
+    }
 }
 
 /// A flow: three endpoints, of which the table entries translate one into another.
@@ -40,6 +59,8 @@ pub enum Origin {
 /// ```text
 /// Inbound    initiator = client     outside = frontend          inside = backend
 /// Outbound   initiator = instance   outside = public address    inside = the remote end
+/// Local      initiator = instance   outside = inside            inside = another instance
+/// Steered    initiator = instance   outside = inside            inside = whom it sends to
 /// ```
 /// Forward, the initiator's packets go `initiator → outside` and arrive `initiator → inside`
 /// (inbound), or go `initiator → inside` and arrive `outside → inside` (outbound).
@@ -57,6 +78,8 @@ pub struct Conn {
     pub protocol: Protocol,
     /// The zone of the first packet.
     pub zone: Zone,
+    /// The zone of the packets back: of the port that they come from.
+    pub return_zone: Zone,
     /// Where return packets leave.
     pub initiator_egress: PortId,
     /// Where forward packets leave.
@@ -79,7 +102,7 @@ impl Conn {
         let (destination, side, new) = match self.origin {
             Origin::Inbound { .. } => (self.outside, Side::Destination, self.inside),
             Origin::Outbound => (self.inside, Side::Source, self.outside),
-            Origin::Local => (self.inside, Side::Destination, self.inside),
+            Origin::Local | Origin::Steered { .. } => (self.inside, Side::Destination, self.inside),
         };
         (
             self.key(self.zone, self.initiator, destination),
@@ -96,18 +119,13 @@ impl Conn {
 
     /// The return entry.
     pub fn reverse(&self, flow: u32) -> (FlowKey<IpAddr>, FlowAction<IpAddr>) {
-        let (zone, destination, side, new) = match self.origin {
-            Origin::Inbound { .. } => (Zone::VNET, self.initiator, Side::Source, self.outside),
-            Origin::Outbound => (
-                Zone::UPLINK,
-                self.outside,
-                Side::Destination,
-                self.initiator,
-            ),
-            Origin::Local => (Zone::VNET, self.initiator, Side::Source, self.inside),
+        let (destination, side, new) = match self.origin {
+            Origin::Inbound { .. } => (self.initiator, Side::Source, self.outside),
+            Origin::Outbound => (self.outside, Side::Destination, self.initiator),
+            Origin::Local | Origin::Steered { .. } => (self.initiator, Side::Source, self.inside),
         };
         (
-            self.key(zone, self.inside, destination),
+            self.key(self.return_zone, self.inside, destination),
             FlowAction {
                 flow,
                 direction: Direction::Return,
@@ -128,14 +146,18 @@ impl Conn {
     pub fn initiator_view(&self) -> (Endpoint, Endpoint) {
         match self.origin {
             Origin::Inbound { .. } => (self.initiator, self.outside),
-            Origin::Outbound | Origin::Local => (self.initiator, self.inside),
+            Origin::Outbound | Origin::Local | Origin::Steered { .. } => {
+                (self.initiator, self.inside)
+            }
         }
     }
 
     /// The packet's addresses as the responder knows them: (who talks to it, responder).
     pub fn responder_view(&self) -> (Endpoint, Endpoint) {
         match self.origin {
-            Origin::Inbound { .. } | Origin::Local => (self.initiator, self.inside),
+            Origin::Inbound { .. } | Origin::Local | Origin::Steered { .. } => {
+                (self.initiator, self.inside)
+            }
             Origin::Outbound => (self.outside, self.inside),
         }
     }
@@ -173,6 +195,11 @@ pub(crate) mod tests {
                 Zone::VNET
             } else {
                 Zone::UPLINK
+            },
+            return_zone: if origin == Origin::Outbound {
+                Zone::UPLINK
+            } else {
+                Zone::VNET
             },
             initiator_egress: 0,
             responder_egress: 1,
@@ -228,6 +255,17 @@ pub(crate) mod tests {
             ["10.0.0.4:50000", "203.0.113.10:1024", "192.0.2.1:443"],
         );
         each_direction_arrives_as_the_other_end_expects(&conn);
+    }
+
+    #[test]
+    fn l_ha_08_a_steered_flow_is_the_same_to_both_ends() {
+        let origin = Origin::Steered {
+            rule: 1,
+            backend: 2,
+        };
+        let conn = conn(origin, ["10.0.0.4:50000", "10.0.0.5:80", "10.0.0.5:80"]);
+        each_direction_arrives_as_the_other_end_expects(&conn);
+        assert_eq!(conn.initiator_view(), conn.responder_view());
     }
 
     fn each_direction_arrives_as_the_other_end_expects(conn: &Conn) {

@@ -164,7 +164,7 @@ pub struct Flow {
     pub id: u32,
     /// TCP or UDP.
     pub protocol: String,
-    /// `inbound`, `outbound` or `local`.
+    /// `inbound`, `outbound`, `local` or `steered`.
     pub kind: String,
     /// Who opened it.
     pub initiator: String,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use firmware_api::entry::port::{Mac, PortConfig};
 use firmware_api::entry::rule::RuleId;
-use firmware_api::{Family, PortId, Protocol};
+use firmware_api::{EGRESS_RECIRCULATE, Family, PortId, Protocol, UPLINK_PORT, Zone};
 
 use super::DEFAULT_IDLE_TIMEOUT;
 use crate::emit::echo::Answer;
@@ -72,6 +72,14 @@ impl Active {
     /// What a port is; `None` when it is not configured.
     pub fn port(&self, port: PortId) -> Option<&PortConfig> {
         self.ports.get(usize::from(port))?.as_ref()
+    }
+
+    /// The zone that a port's packets come from.
+    pub fn zone(&self, port: PortId) -> Zone {
+        match port {
+            UPLINK_PORT | EGRESS_RECIRCULATE => Zone::UPLINK,
+            vport => self.port(vport).map_or(Zone::VNET, |config| config.zone),
+        }
     }
 
     /// The facts of a rule that exists.

@@ -296,6 +296,10 @@ impl<M: Memory> Engine<M> {
                 let name = self.active.rule(rule).map(|facts| facts.name.clone());
                 ("inbound", name, conn.responder_egress)
             }
+            Origin::Steered { rule, .. } => {
+                let name = self.active.rule(rule).map(|facts| facts.name.clone());
+                ("steered", name, conn.responder_egress)
+            }
             Origin::Outbound => ("outbound", None, conn.initiator_egress),
             Origin::Local => ("local", None, conn.responder_egress),
         };

@@ -1,7 +1,7 @@
 //! `explain` against the running driver: what the tables say, and what only the driver knows.
 
 use firmware_api::entry::flow::FlowKey;
-use firmware_api::{Memory, PuntReason, UPLINK_PORT, Zone};
+use firmware_api::{Memory, PuntReason, UPLINK_PORT};
 use flow_compiler::explain::{Explanation as Found, Ingress, Learn, Packet, Verdict, explain};
 use flow_compiler::names::Names;
 
@@ -62,11 +62,7 @@ impl<M: Memory> Engine<M> {
             return vec!["flow: none; only TCP and UDP have flow entries".to_owned()];
         }
         let key = FlowKey {
-            zone: if from == Ingress::Uplink {
-                Zone::UPLINK
-            } else {
-                Zone::VNET
-            },
+            zone: self.active.zone(from.port()),
             protocol: packet.protocol(),
             source: packet.source,
             destination: packet.destination,
@@ -94,7 +90,7 @@ impl<M: Memory> Engine<M> {
             ),
         ];
         match conn.origin {
-            Origin::Inbound { rule, .. } => {
+            Origin::Inbound { rule, .. } | Origin::Steered { rule, .. } => {
                 let name = self
                     .active
                     .rule(rule)
@@ -141,7 +137,7 @@ impl<M: Memory> Engine<M> {
         if found.verdict == Verdict::Punt(PuntReason::Midflow) {
             let source = Endpoint::new(key.source, key.source_port);
             let fate = match found.adopted {
-                Some(Learn { rule, backend }) => format!(
+                Some(Learn { rule, backend, .. }) => format!(
                     "adopt it for rule {}, backend {}",
                     names.rule(rule),
                     names.backend(backend)

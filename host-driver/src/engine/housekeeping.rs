@@ -67,7 +67,7 @@ impl<M: Memory> Engine<M> {
     /// reads of a running driver beside the heartbeat's.
     fn look_at_counters(&mut self) {
         let counters = self.device.counters();
-        let lost = counters.lost(PuntReason::Learn);
+        let lost = counters.lost(PuntReason::Learn) + counters.lost(PuntReason::Steer);
         if lost > self.housekeeping.learns_lost {
             self.learns_lost_at = Some(self.now);
         } else if self

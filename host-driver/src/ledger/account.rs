@@ -21,12 +21,13 @@ pub enum Account {
 }
 
 impl Account {
-    /// Where a flow's packets are booked; flows between vports are nobody's.
+    /// Where a flow's packets are booked; flows between vports are nobody's, nor is what only passes
+    /// a member of a next hop (L-MON-09).
     pub fn of(conn: &Conn) -> Option<Self> {
         match conn.origin {
             Origin::Inbound { rule, backend } => Some(Self::Member(rule, backend)),
             Origin::Outbound => Some(Self::Address(conn.initiator_egress, conn.outside.address)),
-            Origin::Local => None,
+            Origin::Local | Origin::Steered { .. } => None,
         }
     }
 }

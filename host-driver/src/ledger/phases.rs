@@ -3,7 +3,7 @@
 use crate::conn::{Conn, Origin, Phase};
 
 /// Why a flow exists, in the order of the counts.
-const KINDS: [&str; 3] = ["inbound", "outbound", "local"];
+const KINDS: [&str; 4] = ["inbound", "outbound", "local", "steered"];
 /// How far it is, in the order of the counts.
 const PHASES: [Phase; 4] = [
     Phase::Open,
@@ -31,6 +31,7 @@ impl Phases {
             Origin::Inbound { .. } => 0,
             Origin::Outbound => 1,
             Origin::Local => 2,
+            Origin::Steered { .. } => 3,
         };
         let phase = match conn.phase {
             Phase::Open => 0,

@@ -84,6 +84,27 @@ fn l_mon_01_the_directions_of_an_instances_own_flow_are_the_other_way_round() {
 }
 
 #[test]
+fn l_mon_09_what_is_steered_is_in_no_traffic_of_a_rule() {
+    let mut ledger = Ledger::default();
+    let origin = Origin::Steered {
+        rule: 3,
+        backend: 7,
+    };
+    let conn = conn(origin, ["10.0.0.4:50000", "10.0.0.5:80", "10.0.0.5:80"]);
+    ledger.forwarded(&conn, 40);
+    ledger.open(&conn);
+    ledger.read(5, &conn, &block(2, 1));
+    assert_eq!(ledger.members().count(), 0);
+    assert_eq!(ledger.rule(3), FlowCount::default());
+    let steered = ledger.phases().iter().find(|row| row.0 == "steered");
+    assert_eq!(steered, Some(("steered", "open", 1)));
+    ledger.part(5, &conn);
+    ledger.read_parted(5, &block(3, 1));
+    assert_eq!(ledger.members().count() + ledger.addresses().count(), 0);
+    assert!(ledger.phases().iter().all(|row| row.2 == 0));
+}
+
+#[test]
 fn a_block_that_another_flow_took_over_is_unread_and_said_so() {
     let mut ledger = Ledger::default();
     let conn = inbound();

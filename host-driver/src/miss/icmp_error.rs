@@ -1,11 +1,10 @@
 //! `icmp_error`: an ICMP error quotes a packet that was translated; translate the quote back and
 //! send the error to the end that can use it.
 
-use firmware_api::EGRESS_RECIRCULATE;
-use firmware_api::Memory;
 use firmware_api::entry::flow::{FlowAction, FlowKey, Side};
 use firmware_api::inject::Inject;
 use firmware_api::punt::Punt;
+use firmware_api::{EGRESS_RECIRCULATE, Memory, PortId, Zone};
 use std::net::IpAddr;
 
 use super::{Packet, Refusal};
@@ -19,16 +18,36 @@ impl<M: Memory> Engine<M> {
         // The error comes from where the quoted packet went, so the quote's reverse is the flow of
         // packets that come from there.
         let key = FlowKey {
-            zone: packet.zone(),
+            zone: packet.zone,
             protocol: quote.protocol,
             source: quote.destination,
             destination: quote.source,
             source_port: quote.destination_port,
             destination_port: quote.source_port,
         };
-        let action = self.tables.flow(key).ok_or(Refusal::NoFlowQuoted)?;
-        self.send_translated(packet, &quote, &action)
-            .ok_or(Refusal::NoFlowQuoted)?
+        let sent = match self.tables.flow(key) {
+            Some(action) => self.send_translated(packet, &quote, &action),
+            None => self.pass_on(packet, &quote),
+        };
+        sent.ok_or(Refusal::NoFlowQuoted)?
+    }
+
+    /// What goes between two vports as it is has no flow where it meets its end, or where it passes a
+    /// member of a next hop: an error about it goes to the instance that sent it, as it is.
+    fn pass_on(&mut self, packet: &Packet<'_>, quote: &Quoted) -> Option<Result<(), Refusal>> {
+        let to = packet.destination.address;
+        if packet.zone == Zone::UPLINK || quote.source != to {
+            return None;
+        }
+        let port = self.active.vport_of(to)?;
+        let translation = Translation {
+            ethernet: self.ethernet(port, to)?,
+            outer: Addresses::new(packet.source.address, to)?,
+            quoted: Addresses::new(quote.source, quote.destination)?,
+            source_port: quote.source_port,
+            destination_port: quote.destination_port,
+        };
+        self.send(packet, &translation, port)
     }
 
     /// The quoted packet went through the pipeline twice: the error is addressed to our own
@@ -85,8 +104,17 @@ impl<M: Memory> Engine<M> {
             source_port: ports.0,
             destination_port: ports.1,
         };
+        self.send(packet, &translation, port)
+    }
+
+    fn send(
+        &mut self,
+        packet: &Packet<'_>,
+        translation: &Translation,
+        port: PortId,
+    ) -> Option<Result<(), Refusal>> {
         let mut frame = std::mem::take(&mut self.scratch);
-        let done = translate(packet.frame, &packet.headers, &translation, &mut frame);
+        let done = translate(packet.frame, &packet.headers, translation, &mut frame);
         let sent = done.ok().map(|()| {
             if port == EGRESS_RECIRCULATE {
                 return self.translate_again(packet.punt, &frame);

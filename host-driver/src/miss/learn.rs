@@ -1,7 +1,9 @@
-//! `learn`: a rule forwarded the first packet of a flow; install exactly the backend it went to.
+//! `learn`, `steer`: a rule forwarded the first packet of a flow to a backend, or through one; install
+//! exactly the backend it went to.
 
 use firmware_api::entry::backend::{BackendConfig, BackendId};
-use firmware_api::{Memory, PuntReason};
+use firmware_api::punt::Punt;
+use firmware_api::{Memory, PortId, PuntReason, Zone};
 
 use super::{Packet, Refusal};
 use crate::conn::{Conn, Endpoint, Origin, Phase};
@@ -27,12 +29,14 @@ impl<M: Memory> Engine<M> {
         ahead.entries.clear();
         ahead.handled = 0;
         for (punt, frame) in batch.iter() {
-            if punt.reason != PuntReason::Learn {
+            if !matches!(punt.reason, PuntReason::Learn | PuntReason::Steer) {
                 continue;
             }
             let packet = self.parse_punt(&punt, frame).ok_or(Refusal::Unparsed);
-            let conn =
-                packet.and_then(|packet| Ok((self.learned(&packet)?, packet.headers.ip_len())));
+            let conn = packet.and_then(|packet| {
+                let selected = selected(&punt)?;
+                Ok((self.learned(&packet, selected)?, packet.headers.ip_len()))
+            });
             if let Ok((conn, _)) = &conn {
                 let pair = [conn.forward(0), conn.reverse(0)].into_iter();
                 ahead
@@ -67,9 +71,8 @@ impl<M: Memory> Engine<M> {
     }
 
     /// The flow that a learn record tells of.
-    pub(super) fn learned(&self, packet: &Packet<'_>) -> Result<Conn, Refusal> {
-        let rule = packet.punt.rule.ok_or(Refusal::StaleReference)?;
-        let backend = packet.punt.backend.ok_or(Refusal::StaleReference)?;
+    pub(super) fn learned(&self, packet: &Packet<'_>, origin: Origin) -> Result<Conn, Refusal> {
+        let (rule, backend) = origin.selected().ok_or(Refusal::StaleReference)?;
         let facts = self.active.rule(rule).ok_or(Refusal::StaleReference)?;
         let to = self.backend(backend).ok_or(Refusal::StaleReference)?;
         let port = if to.port == 0 {
@@ -77,20 +80,52 @@ impl<M: Memory> Engine<M> {
         } else {
             to.port
         };
+        let is_steered = matches!(origin, Origin::Steered { .. });
+        let (inside, return_zone, initiator_egress) = if is_steered {
+            let (zone, egress) = self.back_from(packet, to.egress);
+            (packet.destination, zone, egress)
+        } else {
+            let inside = Endpoint::new(to.address, port);
+            (inside, self.active.zone(to.egress), packet.way_back())
+        };
         Ok(Conn {
             initiator: packet.source,
             outside: packet.destination,
-            inside: Endpoint::new(to.address, port),
-            origin: Origin::Inbound { rule, backend },
+            inside,
+            origin,
             protocol: packet.headers.protocol,
-            zone: packet.zone(),
-            initiator_egress: packet.way_back(),
+            zone: packet.zone,
+            return_zone,
+            initiator_egress,
             responder_egress: to.egress,
             initial_seq: packet.headers.tcp_seq,
             phase: Phase::Open,
             idle_timeout: facts.idle_timeout(packet.headers.protocol),
-            reset_on_idle: facts.reset_on_idle,
+            // An appliance in between would not know of it (L-HA-11).
+            reset_on_idle: facts.reset_on_idle && !is_steered,
             last_active: self.now,
         })
     }
+
+    /// Where packets back of a steered flow come from, and where they go: through the same member,
+    /// unless their sender has no next hop.
+    fn back_from(&self, packet: &Packet<'_>, member: PortId) -> (Zone, PortId) {
+        let Some(vport) = self.active.vport_of(packet.destination.address) else {
+            return (Zone::VNET, member);
+        };
+        let sender = self.instance_at(vport);
+        let hop = sender.and_then(|sender| sender.next_hop(packet.headers.family));
+        let egress = hop.map_or_else(|| packet.way_back(), |_| member);
+        (self.active.zone(vport), egress)
+    }
+}
+
+/// What a record says was selected, and what for.
+fn selected(punt: &Punt) -> Result<Origin, Refusal> {
+    let rule = punt.rule.ok_or(Refusal::StaleReference)?;
+    let backend = punt.backend.ok_or(Refusal::StaleReference)?;
+    Ok(match punt.reason {
+        PuntReason::Steer => Origin::Steered { rule, backend },
+        _ => Origin::Inbound { rule, backend },
+    })
 }

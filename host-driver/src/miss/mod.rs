@@ -18,7 +18,7 @@ use firmware_api::entry::flow::FlowKey;
 use firmware_api::entry::port::PortKind;
 use firmware_api::packet::{Headers, parse, parse_headers};
 use firmware_api::punt::Punt;
-use firmware_api::{EGRESS_RECIRCULATE, Memory, PortId, PuntReason, UPLINK_PORT, Zone};
+use firmware_api::{EGRESS_RECIRCULATE, Memory, PortId, PuntReason, Zone};
 use std::net::IpAddr;
 
 use crate::conn::Endpoint;
@@ -31,21 +31,15 @@ pub(crate) struct Packet<'a> {
     pub(crate) headers: Headers,
     pub(crate) source: Endpoint,
     pub(crate) destination: Endpoint,
+    /// The zone that the pipeline looked its flow up in.
+    pub(crate) zone: Zone,
 }
 
 impl Packet<'_> {
-    /// The zone that the pipeline looked it up in.
-    pub(crate) fn zone(&self) -> Zone {
-        match self.punt.ingress {
-            UPLINK_PORT | EGRESS_RECIRCULATE => Zone::UPLINK,
-            _ => Zone::VNET,
-        }
-    }
-
     /// The flow key that missed or hit.
     pub(crate) fn key(&self) -> FlowKey<IpAddr> {
         FlowKey {
-            zone: self.zone(),
+            zone: self.zone,
             protocol: self.headers.protocol,
             source: self.source.address,
             destination: self.destination.address,
@@ -65,7 +59,7 @@ impl<M: Memory> Engine<M> {
     pub(crate) fn on_punt(&mut self, punt: &Punt, frame: &[u8]) {
         self.punts_taken[punt.reason as usize] += 1;
         let outcome = match punt.reason {
-            PuntReason::Learn => self.on_learn(),
+            PuntReason::Learn | PuntReason::Steer => self.on_learn(),
             PuntReason::Trace => {
                 self.on_trace(punt, frame);
                 Ok(())
@@ -96,6 +90,7 @@ impl<M: Memory> Engine<M> {
             headers,
             source: Endpoint::new(headers.source(frame), headers.source_port),
             destination: Endpoint::new(headers.destination(frame), headers.destination_port),
+            zone: self.active.zone(punt.ingress),
         })
     }
 
@@ -110,7 +105,7 @@ impl<M: Memory> Engine<M> {
             PuntReason::Neighbor => self.on_neighbor(packet),
             PuntReason::IcmpError => self.on_icmp_error(packet),
             PuntReason::Echo => self.on_echo(packet),
-            PuntReason::Learn | PuntReason::Trace => Err(Refusal::Unsupported),
+            PuntReason::Learn | PuntReason::Steer | PuntReason::Trace => Err(Refusal::Unsupported),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `snat_miss`: an instance opens a flow to a public destination; give it a SNAT port.
 
-use firmware_api::{EGRESS_RECIRCULATE, Memory, UPLINK_PORT};
+use firmware_api::{EGRESS_RECIRCULATE, Memory, UPLINK_PORT, Zone};
 
 use super::{Packet, Refusal};
 use crate::conn::{Conn, Origin, Phase};
@@ -44,7 +44,8 @@ impl<M: Memory> Engine<M> {
             inside: packet.destination,
             origin: Origin::Outbound,
             protocol: packet.headers.protocol,
-            zone: packet.zone(),
+            zone: packet.zone,
+            return_zone: Zone::UPLINK,
             initiator_egress: packet.punt.ingress,
             responder_egress: if ours {
                 EGRESS_RECIRCULATE

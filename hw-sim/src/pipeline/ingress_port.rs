@@ -1,5 +1,5 @@
 //! `ingress_port`: uplink or vport; a frame has to be for this card, and a vport may send only
-//! from its instance's addresses.
+//! from its instance's addresses, unless that forwards for others.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use firmware_api::entry::port::{Mac, Port, PortKind};
 use firmware_api::packet::{Class, Headers};
 use firmware_api::{DropReason, EGRESS_RECIRCULATE, Memory, PortId, PuntReason, Zone};
 
-use super::packet::Refusal;
+use super::packet::{Refusal, Source};
 use super::{address, return_path};
 use crate::lookup::Tables;
 
@@ -19,6 +19,8 @@ pub(super) struct Origin {
     pub zone: Zone,
     /// The instance behind the vport.
     pub instance: Option<InstanceId>,
+    /// Whose source address it has.
+    pub source: Source,
 }
 
 /// Lets a frame in, or says why not.
@@ -33,6 +35,7 @@ pub(super) fn admit<M: Memory>(
         return Ok(Origin {
             zone: Zone::UPLINK,
             instance: None,
+            source: Source::Own,
         });
     }
     let port = tables
@@ -54,14 +57,14 @@ pub(super) fn admit<M: Memory>(
         return Ok(Origin {
             zone: port.zone,
             instance: None,
+            source: Source::Own,
         });
     };
-    if !may_send(tables, port.zone, instance, headers, frame)? {
-        return Err(DropReason::SpoofedSource.into());
-    }
+    let source = source(tables, port.zone.network(), instance, headers, frame)?;
     Ok(Origin {
         zone: port.zone,
         instance: Some(instance),
+        source: source.ok_or(DropReason::SpoofedSource)?,
     })
 }
 
@@ -72,15 +75,16 @@ fn is_for_us(frame: &[u8], own: Mac, neighbor: bool) -> bool {
     from_one && (destination == own || neighbor && destination[0] & GROUP != 0)
 }
 
-/// Whether the source is one of the instance's addresses, or, with floating IP, a frontend's: one
-/// that `return_path` knows and that is no other instance's own (spec L-FIP-03).
-fn may_send<M: Memory>(
+/// Whose the source is: one of the instance's addresses, or, with floating IP, a frontend's: one
+/// that `return_path` knows and that is no other instance's own (spec L-FIP-03). Others' pass an
+/// instance that forwards; `None` when it may not send from there.
+fn source<M: Memory>(
     tables: &Tables<'_, M>,
     zone: Zone,
     instance: InstanceId,
     headers: &Headers,
     frame: &[u8],
-) -> Result<bool, DropReason> {
+) -> Result<Option<Source>, DropReason> {
     let instance = tables
         .valid::<8, Instance>(instance.into())
         .ok_or(DropReason::BrokenReference)?
@@ -97,5 +101,11 @@ fn may_send<M: Memory>(
             && address::owner(tables, zone, source).is_none()
             && return_path::find(tables, zone, source, headers.protocol, port).is_some()
     };
-    Ok(own || floating())
+    Ok(if own {
+        Some(Source::Own)
+    } else if floating() {
+        Some(Source::Frontend)
+    } else {
+        instance.ip_forwarding.then_some(Source::Foreign)
+    })
 }

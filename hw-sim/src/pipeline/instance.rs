@@ -1,24 +1,27 @@
-//! `instance`: the way out of an instance to public destinations.
+//! `instance`: where an instance's packets go by themselves: through a next hop, or out to public
+//! destinations.
 
 use std::net::IpAddr;
 
 use firmware_api::entry::flow::Side;
-use firmware_api::entry::instance::{InstanceConfig, WayOut};
+use firmware_api::entry::instance::{InstanceConfig, InstanceId, WayOut};
+use firmware_api::entry::rule::RuleId;
 use firmware_api::packet::Class;
 use firmware_api::{DropReason, Family, Memory, PuntReason};
 
-use super::packet::{Decision, Forward, Packet, Translation};
+use super::packet::{Decision, Forward, Packet, Source, Translation};
 use super::{address, leave};
 use crate::lookup::Tables;
 
-/// 1:1 (OUT-03), a SNAT port from the driver (OUT-01), or nothing (L-OUT-05).
+/// 1:1 (OUT-03), a SNAT port from the driver (OUT-01), or nothing (L-OUT-05); for the instance's
+/// own address only (L-FIP-08).
 pub(super) fn way_out<M: Memory>(
     tables: &Tables<'_, M>,
     packet: &Packet,
     frame: &[u8],
 ) -> Decision {
     let headers = &packet.headers;
-    let Some(id) = packet.instance else {
+    let Some(id) = packet.instance.filter(|_| packet.source == Source::Own) else {
         return Err(packet.unclaimed(DropReason::NoOutbound));
     };
     let instance = address::instance(tables, id)?;
@@ -30,6 +33,23 @@ pub(super) fn way_out<M: Memory>(
         WayOut::Snat => Err(PuntReason::SnatMiss.into()),
         WayOut::None => Err(packet.unclaimed(DropReason::NoOutbound)),
     }
+}
+
+/// The rule through whose members a packet has to go, toward the instance `owner` or anybody else.
+pub(super) fn next_hop<M: Memory>(
+    tables: &Tables<'_, M>,
+    packet: &Packet,
+    owner: Option<InstanceId>,
+) -> Result<Option<RuleId>, DropReason> {
+    let (Some(id), true) = (packet.instance, packet.headers.has_flow()) else {
+        return Ok(None);
+    };
+    let rule = address::instance(tables, id)?.next_hop(packet.headers.family);
+    let (Some(_), Some(owner)) = (rule, owner) else {
+        return Ok(rule);
+    };
+    let owner = address::instance(tables, owner)?;
+    Ok(rule.filter(|_| owner.is_steered_to()))
 }
 
 fn one_to_one<M: Memory>(

@@ -20,7 +20,7 @@ pub(super) fn decide<M: Memory>(
     if let Some(action) = frontend::of(tables, packet, frame) {
         return frontend::balance(tables, packet, frame, action, driverless);
     }
-    if packet.zone == Zone::UPLINK {
+    if packet.network() == Zone::UPLINK {
         inbound(tables, packet, frame)
     } else {
         outbound(tables, packet, frame, driverless)
@@ -29,7 +29,7 @@ pub(super) fn decide<M: Memory>(
 
 fn inbound<M: Memory>(tables: &Tables<'_, M>, packet: &Packet, frame: &[u8]) -> Decision {
     let destination = packet.headers.destination(frame);
-    if let Some(owner) = address::owner(tables, packet.zone, destination) {
+    if let Some(owner) = address::owner(tables, packet.network(), destination) {
         return address::one_to_one(tables, packet, owner);
     }
     if address::is_snat_block(tables, packet, destination) {
@@ -48,7 +48,11 @@ fn outbound<M: Memory>(
         return decision;
     }
     let destination = packet.headers.destination(frame);
-    if let Some(owner) = address::owner(tables, packet.zone, destination) {
+    let owner = address::owner(tables, packet.network(), destination);
+    if let Some(rule) = instance::next_hop(tables, packet, owner)? {
+        return frontend::steer(tables, packet, frame, rule, driverless);
+    }
+    if let Some(owner) = owner {
         return address::direct(tables, owner);
     }
     instance::way_out(tables, packet, frame)

@@ -6,7 +6,8 @@
 //! ingress_port::admit             port, VLAN, MACs, spoofing
 //! flow_lookup::{find, hit}        known flows
 //! miss::decide                    from the uplink: frontend, address, snat_block
-//!                                 from an instance: frontend, return_path, address, instance
+//!                                 from an instance: frontend, return_path, next hop, address,
+//!                                 instance
 //! rewrite::translate              one side, checksums
 //! egress::emit                    link header; or once more as from the uplink
 //! ```
@@ -182,6 +183,7 @@ impl Slot {
                 headers,
                 zone: origin.zone,
                 instance: origin.instance,
+                source: origin.source,
                 hash: 0,
             };
             if packet.headers.has_flow() {

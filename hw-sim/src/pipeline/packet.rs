@@ -18,11 +18,30 @@ pub(super) struct Packet {
     pub zone: Zone,
     /// The instance behind the ingress vport.
     pub instance: Option<InstanceId>,
+    /// Whose source address it has.
+    pub source: Source,
     /// The flow hash of its key; 0 when it can have no flow.
     pub hash: u64,
 }
 
+/// Whose source address a packet from an instance has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The sender's own; anybody's, from the uplink.
+    #[default]
+    Own,
+    /// A frontend's, for which the sender answers (floating IP).
+    Frontend,
+    /// Somebody's for whom the sender forwards.
+    Foreign,
+}
+
 impl Packet {
+    /// The zone of the tables that it meets.
+    pub(super) const fn network(&self) -> Zone {
+        self.zone.network()
+    }
+
     /// The lookup protocol.
     pub(super) const fn protocol(&self) -> Protocol {
         self.headers.protocol

@@ -8,7 +8,7 @@ use firmware_api::entry::return_path::{
 };
 use firmware_api::{Memory, Protocol, PuntReason, Zone};
 
-use super::packet::{Decision, Forward, Packet, Translation};
+use super::packet::{Decision, Forward, Packet, Source, Translation};
 use super::{address, leave};
 use crate::lookup::Tables;
 
@@ -24,16 +24,20 @@ pub(super) fn find<M: Memory>(
         IpAddr::V4(source) => {
             let (key, any) = like(zone, source, protocol, port);
             let action = tables.exact(ReturnPathV4::new(key, any))?.action();
-            Some((action.address.into(), action.port))
+            Some((action.address.into(), action.port, action.internal))
         }
         IpAddr::V6(source) => {
             let (key, any) = like(zone, source, protocol, port);
             let action = tables.exact(ReturnPathV6::new(key, any))?.action();
-            Some((action.address.into(), action.port))
+            Some((action.address.into(), action.port, action.internal))
         }
     };
-    let (address, port) = exactly(port).or_else(|| exactly(0))?;
-    Some(ReturnPathAction { address, port })
+    let (address, port, internal) = exactly(port).or_else(|| exactly(0))?;
+    Some(ReturnPathAction {
+        address,
+        port,
+        internal,
+    })
 }
 
 /// A key, and an action that no lookup regards.
@@ -52,6 +56,7 @@ const fn like<A: Copy>(
     let action = ReturnPathAction {
         address: source,
         port: 0,
+        internal: false,
     };
     (key, action)
 }
@@ -59,7 +64,9 @@ const fn like<A: Copy>(
 /// Gives a reply its frontend's address (FWD-01), if it can be one; `None` when it cannot.
 ///
 /// A packet between instances may be a reply through an internal frontend or a connection of its
-/// own: the driver knows. Without it, it counts as a reply, and goes to that instance.
+/// own: the driver knows. Without it, it counts as a reply, and goes to that instance. In the name
+/// of an internal frontend nothing goes to anybody else: only the driver knows behind which
+/// instance its client is (FWD-09).
 pub(super) fn reply<M: Memory>(
     tables: &Tables<'_, M>,
     packet: &Packet,
@@ -67,19 +74,19 @@ pub(super) fn reply<M: Memory>(
     driverless: bool,
 ) -> Option<Decision> {
     let headers = &packet.headers;
-    if !headers.has_flow() || headers.is_request() {
+    if !headers.has_flow() || headers.is_request() || packet.source == Source::Foreign {
         return None;
     }
     let (source, destination) = (headers.source(frame), headers.destination(frame));
     let frontend = find(
         tables,
-        packet.zone,
+        packet.network(),
         source,
         headers.protocol,
         headers.source_port,
     )?;
-    let instance = address::owner(tables, packet.zone, destination);
-    if instance.is_some() && !driverless {
+    let instance = address::owner(tables, packet.network(), destination);
+    if instance.map_or(frontend.internal, |_| !driverless) {
         return Some(Err(PuntReason::Midflow.into()));
     }
     let egress = instance.map_or_else(

@@ -1,8 +1,9 @@
 //! Generated configurations: small domains, so that rules share pools, instances and ports.
 
 use std::fmt::{self, Write as _};
+use std::net::IpAddr;
 
-use flow_compiler::ir::Ir;
+use flow_compiler::ir::{Ir, LoadBalancer};
 use flow_compiler::source::Source;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -32,6 +33,11 @@ impl fmt::Debug for Configuration {
 struct InstanceRecipe {
     families: u8,
     one_to_one: bool,
+    ip_forwarding: bool,
+    /// Which of the frontends that can be a next hop is its, if any.
+    next_hop: Option<usize>,
+    /// Addresses of its next hops.
+    next_hops: Vec<IpAddr>,
 }
 
 /// What load balancers stand on.
@@ -70,10 +76,22 @@ fn ground() -> impl Strategy<Value = Ground> {
 
 fn instance() -> impl Strategy<Value = InstanceRecipe> {
     let families = prop_oneof![2 => Just(1_u8), 1 => Just(2), 4 => Just(3)];
-    (families, prop::bool::weighted(0.3)).prop_map(|(families, one_to_one)| InstanceRecipe {
+    let next_hop = prop::option::weighted(0.5, 0..BALANCERS);
+    (
         families,
-        one_to_one,
-    })
+        prop::bool::weighted(0.3),
+        prop::bool::weighted(0.3),
+        next_hop,
+    )
+        .prop_map(
+            |(families, one_to_one, ip_forwarding, next_hop)| InstanceRecipe {
+                families,
+                one_to_one,
+                ip_forwarding,
+                next_hop,
+                next_hops: Vec::new(),
+            },
+        )
 }
 
 fn balancer() -> impl Strategy<Value = BalancerRecipe> {
@@ -115,7 +133,7 @@ fn rule() -> impl Strategy<Value = String> {
         any::<bool>(),
         any::<bool>(),
         prop::bool::weighted(0.7),
-        prop::bool::weighted(0.15),
+        prop::bool::weighted(0.25),
         prop::bool::weighted(0.6),
     );
     let place = (0..2, 0..2);
@@ -188,7 +206,37 @@ fn build(ground: &Ground, recipes: &[BalancerRecipe]) -> Configuration {
             });
         }
     }
+    add_next_hops(ground.clone(), &kept, accepted)
+}
+
+/// Gives instances next hops as far as there are any for them.
+fn add_next_hops(
+    mut ground: Ground,
+    balancers: &[BalancerRecipe],
+    mut accepted: Configuration,
+) -> Configuration {
+    let hops = possible_next_hops(&accepted.ir);
+    for i in 0..ground.instances.len() {
+        let hop = ground.instances[i]
+            .next_hop
+            .and_then(|n| hops.get(n % hops.len().max(1)));
+        ground.instances[i].next_hops.extend(hop);
+        match compile(&ground, balancers) {
+            Some(configuration) => accepted = configuration,
+            None => ground.instances[i].next_hops.clear(),
+        }
+    }
     accepted
+}
+
+/// Internal frontends with HA ports.
+fn possible_next_hops(ir: &Ir) -> Vec<IpAddr> {
+    let internal = ir.load_balancers.iter().filter(|b| b.internal);
+    let of = |balancer: &'_ LoadBalancer| -> Vec<IpAddr> {
+        let rules = balancer.rules.iter().filter(|rule| rule.is_ha_ports());
+        rules.map(|rule| balancer.frontend(rule.frontend)).collect()
+    };
+    internal.flat_map(of).collect()
 }
 
 fn keep(
@@ -240,6 +288,7 @@ fn write(ground: &Ground, balancers: &[BalancerRecipe]) -> String {
         if instance.one_to_one && instance.families & 2 != 0 {
             let _ = write!(public, ", publicAddressV6: \"2001:db8::{:x}\"", 256 + 2 * i);
         }
+        public.push_str(&routes(instance));
         let _ = writeln!(
             text,
             "  - {{ name: i{i}, addresses: [{}], vport: {}, mac: \"02:00:00:00:01:{i:02x}\"{public} }}",
@@ -257,19 +306,32 @@ fn write(ground: &Ground, balancers: &[BalancerRecipe]) -> String {
     text
 }
 
+fn routes(instance: &InstanceRecipe) -> String {
+    let mut text = format!(", ipForwarding: {}", instance.ip_forwarding);
+    for hop in &instance.next_hops {
+        let field = if hop.is_ipv4() {
+            "nextHop"
+        } else {
+            "nextHopV6"
+        };
+        let _ = write!(text, ", {field}: \"{hop}\"");
+    }
+    text
+}
+
 fn write_balancer(text: &mut String, i: usize, balancer: &BalancerRecipe, instances: usize) {
     let sku = if balancer.standard {
         "Standard"
     } else {
         "Basic"
     };
-    let (v4, v6) = if balancer.internal {
-        (format!("10.0.1.{i}"), format!("fd00:1::{i:x}"))
+    let [v4, v6] = if balancer.internal {
+        [format!("10.0.1.{i}"), format!("fd00:1::{i:x}")]
     } else {
-        (
+        [
             format!("203.0.113.{}", 10 + i),
             format!("2001:db8::{:x}", 16 + i),
-        )
+        ]
     };
     let internal = balancer.internal;
     let _ = writeln!(

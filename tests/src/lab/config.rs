@@ -26,6 +26,22 @@ pub const BACKEND_TCP: [u16; 3] = [8080, 8081, 22];
 /// UDP ports that backends listen on.
 pub const BACKEND_UDP: [u16; 1] = [7007];
 
+/// The internal frontend of a hub; port 80 is balanced to port 8080.
+pub const INNER: &str = "10.0.1.1:80";
+const HUB: &str = "  - name: hub
+    sku: Standard
+    frontends: [ { name: f, address: 10.0.9.4, internal: true } ]
+    backendPools: [ { name: p, members: [ { instance: web-3 } ] } ]
+    loadBalancingRules:
+      - { name: all, protocol: All, frontend: f, frontendPort: 0, backendPool: p, backendPort: 0 }
+  - name: inner
+    sku: Standard
+    frontends: [ { name: f, address: 10.0.1.1, internal: true } ]
+    backendPools: [ { name: p, members: [ { instance: web-1 }, { instance: web-2 } ] } ]
+    loadBalancingRules:
+      - { name: http, protocol: Tcp, frontend: f, frontendPort: 80, backendPool: p, backendPort: 8080 }
+";
+
 /// What a test varies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -33,6 +49,9 @@ pub struct Config {
     pub members: Vec<usize>,
     /// The probe's interval, on the scaled clock.
     pub probe_seconds: u32,
+    /// The last backend forwards for others, and is the next hop of the other two, which stand behind
+    /// [`INNER`] as well.
+    pub is_hub: bool,
 }
 
 impl Default for Config {
@@ -40,6 +59,7 @@ impl Default for Config {
         Self {
             members: (0..BACKENDS).collect(),
             probe_seconds: 5,
+            is_hub: false,
         }
     }
 }
@@ -62,14 +82,15 @@ impl Config {
              \x20     - {{ name: http, protocol: Http, port: 8080, requestPath: /healthz, \
              intervalInSeconds: {}, probeThreshold: 2 }}\n\
              \x20   loadBalancingRules:\n{}\
-             \x20   inboundNatRules:\n{}",
+             \x20   inboundNatRules:\n{}{}",
             uplink(),
-            instances(),
+            instances(self.is_hub),
             each_family(|f| format!("{{ name: {}, address: \"{}\" }}", name(f), frontend(f))),
             self.members(),
             self.probe_seconds,
             rules(),
             each_family(nat_rule),
+            if self.is_hub { HUB } else { "" },
         )
     }
 
@@ -93,12 +114,16 @@ fn uplink() -> String {
     )
 }
 
-fn instances() -> String {
+fn instances(is_hub: bool) -> String {
     let mut text = String::new();
-    let mut instance = |name: &str, address: &dyn Fn(Family) -> String, vport, mac: &str| {
+    let mut instance = |name: &str,
+                        address: &dyn Fn(Family) -> String,
+                        vport,
+                        mac: &str,
+                        more: &str| {
         let [v4, v6] = FAMILIES.map(address);
         let line = format!(
-            "  - {{ name: {name}, addresses: [{v4}, \"{v6}\"], vport: {vport}, mac: \"{mac}\" }}"
+            "  - {{ name: {name}, addresses: [{v4}, \"{v6}\"], vport: {vport}, mac: \"{mac}\"{more} }}"
         );
         writeln!(text, "{line}").expect("a String");
     };
@@ -109,6 +134,11 @@ fn instances() -> String {
             &address,
             index + 1,
             &backend_mac(index),
+            match (is_hub, index + 1) {
+                (false, _) => "",
+                (true, BACKENDS) => ", ipForwarding: true",
+                (true, _) => ", nextHop: 10.0.9.4",
+            },
         );
     }
     instance(
@@ -116,6 +146,7 @@ fn instances() -> String {
         &|family| prober(family).to_string(),
         BACKENDS + 1,
         HOST_MAC,
+        "",
     );
     text
 }

@@ -240,11 +240,14 @@ impl Entry {
         ReturnPathAction {
             address: address(self.number("address")),
             port: self.number("port") as u16,
+            internal: self.number("internal") != 0,
         }
     }
 
     fn instance(&self) -> Instance {
         let some = |name| Some(self.number(name)).filter(|number| *number != 0);
+        let has = |name| self.number(name) != 0;
+        let rule = |steers, name| has(steers).then(|| self.number(name) as u16);
         let way = |name| match self.number(name) {
             1 => WayOut::OneToOne,
             2 => WayOut::Snat,
@@ -262,7 +265,11 @@ impl Entry {
                 way("way_out_v6_udp"),
             ],
             vport: self.number("vport") as u16,
-            floating_ip: self.number("floating_ip") != 0,
+            floating_ip: has("floating_ip"),
+            ip_forwarding: has("ip_forwarding"),
+            platform: has("platform"),
+            next_hop_v4: rule("steers_v4", "next_hop_v4"),
+            next_hop_v6: rule("steers_v6", "next_hop_v6"),
         })
     }
 

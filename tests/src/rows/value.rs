@@ -11,7 +11,7 @@ pub(super) const AGAIN: &str = "again";
 
 /// Names of the values of some fields.
 const NAMES: [(&str, &[(&str, u128)]); 6] = [
-    ("zone", &[("uplink", 0), ("vnet", 1)]),
+    ("zone", &[("uplink", 0), ("vnet", 1), ("forward", 2)]),
     (
         "protocol",
         &[("none", 0), ("tcp", 1), ("udp", 2), ("icmp", 3)],

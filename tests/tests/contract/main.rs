@@ -11,6 +11,7 @@ mod idle;
 mod internal;
 mod nat;
 mod outbound;
+mod route;
 mod snat;
 
 use firmware_api::PortId;

@@ -26,3 +26,4 @@ mod changes;
 mod forwarding;
 mod idle;
 mod outbound;
+mod route;

@@ -27,13 +27,12 @@ pub(super) struct Configuration {
 
 const ADDRESS_CURE: &str = "import the output of `az network nic list -o json` too";
 const SCALE_SET_CURE: &str = "import the output of `az vmss nic list -o json` too";
-const INTERFACE_ONLY: [&str; 19] = [
+const INTERFACE_ONLY: [&str; 18] = [
     "location",
     "tags",
     "extendedLocation",
     "dnsSettings",
     "enableAcceleratedNetworking",
-    "enableIPForwarding",
     "disableTcpStateTracking",
     "auxiliaryMode",
     "auxiliarySku",
@@ -81,6 +80,7 @@ impl Arm<'_> {
             let node = text(mac.value.replace('-', ":").to_ascii_lowercase(), mac.span);
             self.instances.all[index].mac = Some(node);
         }
+        self.instances.all[index].ip_forwarding = object.is_true("enableIPForwarding");
         let scope = field(&resource.node, "id")
             .and_then(as_text)
             .map_or(String::new(), scope_of);

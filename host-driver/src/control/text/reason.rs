@@ -34,6 +34,7 @@ pub fn meaning(reason: &str) -> &'static str {
         "icmp_error" => "an ICMP error about a connection",
         "echo" => "a ping to a frontend",
         "trace" => "what would become of a synthetic packet of the driver",
+        "steer" => "a new connection through a next hop",
         "unknown_flow" => "a TCP packet of no connection, not a SYN",
         "late_packet" => "a packet of a connection that idled out: answered with a reset",
         "snat_exhausted" => "no free SNAT port toward that destination",

@@ -74,7 +74,7 @@ fn pci_functions_that_are_no_headgate_cards_are_refused() {
          holds 0x4554414744414548"
     );
     identity(&other, MAGIC_VALUE, 2 << 16 | 3);
-    assert!(refusal("0000:3b:00.1").contains("contract version 2.3, this driver 1.0"));
+    assert!(refusal("0000:3b:00.1").contains("contract version 2.3, this driver 1.1"));
     identity(&other, u64::MAX, u32::MAX);
     assert!(refusal("0000:3b:00.1").starts_with("the card is gone"));
     fs::remove_file(other).expect("removed");
