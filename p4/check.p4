@@ -11,6 +11,7 @@ control check(in headers_t hdr, inout metadata_t meta) {
         }
         bit<16> available = meta.length - meta.l4;
         bit<16> transport_len = 0;
+        bool is_first = false;
 
         if (meta.length > MAX_FRAME) {
             drop(meta, DROP_OVERSIZED);
@@ -49,8 +50,9 @@ control check(in headers_t hdr, inout metadata_t meta) {
                 }
                 if (sum != 0) {
                     drop(meta, DROP_BAD_CHECKSUM);
-                } else if (hdr.ipv4.more_and_offset != 0) {
-                    drop(meta, DROP_FRAGMENT);
+                } else if (hdr.ipv4.more != 0 || hdr.ipv4.offset != 0) {
+                    meta.class = Class.FRAGMENT;
+                    is_first = hdr.ipv4.offset == 0;
                 }
             }
         } else if (ethertype == ETHERTYPE_IPV6) {
@@ -68,7 +70,15 @@ control check(in headers_t hdr, inout metadata_t meta) {
             } else if (hdr.ipv6.payload_len > available - IPV6_LEN) {
                 drop(meta, DROP_BAD_TOTAL_LENGTH);
             } else if (hdr.ipv6.next_header == IP_FRAGMENT) {
-                drop(meta, DROP_FRAGMENT);
+                // What stands behind the fragment header is the transport, whatever it is.
+                meta.class = Class.FRAGMENT;
+                meta.ip_protocol = hdr.ipv6_fragment.next_header;
+                is_first = hdr.ipv6_fragment.offset == 0;
+                meta.l4 = meta.l4 + IPV6_FRAGMENT_LEN;
+                transport_len = transport_len - IPV6_FRAGMENT_LEN;
+                if (hdr.ipv6.payload_len < IPV6_FRAGMENT_LEN) {
+                    drop(meta, DROP_FRAGMENT);
+                }
             } else if (hdr.ipv6.next_header == IP_HOP_BY_HOP
                     || hdr.ipv6.next_header == IP_ROUTING
                     || hdr.ipv6.next_header == IP_DESTINATION_OPTIONS) {
@@ -78,7 +88,23 @@ control check(in headers_t hdr, inout metadata_t meta) {
             drop(meta, DROP_UNSUPPORTED_ETHERTYPE);
         }
 
-        if (meta.fate == Fate.GOES_ON && meta.class != Class.NEIGHBOR) {
+        if (meta.fate == Fate.GOES_ON && meta.class == Class.FRAGMENT) {
+            // A first fragment has its transport header whole, or nobody translates it.
+            bit<16> header_len = 0;
+            if (meta.ip_protocol == IP_TCP) {
+                meta.protocol = PROTOCOL_TCP;
+                header_len = TCP_LEN;
+            } else if (meta.ip_protocol == IP_UDP) {
+                meta.protocol = PROTOCOL_UDP;
+                header_len = UDP_LEN;
+            } else if (meta.ip_protocol == (meta.is_v6 ? IP_ICMPV6 : IP_ICMP)) {
+                meta.protocol = PROTOCOL_ICMP;
+                header_len = ICMP_LEN;
+            }
+            if (is_first && transport_len < header_len) {
+                drop(meta, DROP_FRAGMENT);
+            }
+        } else if (meta.fate == Fate.GOES_ON && meta.class != Class.NEIGHBOR) {
             if (meta.ip_protocol == IP_TCP) {
                 bit<16> data_offset = (bit<16>) hdr.tcp.data_words << 2;
                 meta.class = Class.TCP;

@@ -122,6 +122,7 @@ const bit<16> ETHERNET_LEN = 14;
 const bit<16> VLAN_LEN = 4;
 const bit<16> ARP_LEN = 28;
 const bit<16> IPV6_LEN = 40;
+const bit<16> IPV6_FRAGMENT_LEN = 8;
 const bit<16> TCP_LEN = 20;
 const bit<16> UDP_LEN = 8;
 const bit<16> ICMP_LEN = 8;

@@ -60,7 +60,7 @@ control find_frontend(in headers_t hdr, in metadata_t meta, in bit<5> zone,
 
     apply {
         found = { ... };
-        if (has_flow(meta)) {
+        if (is_claimable(meta)) {
             exactly.apply(hdr, meta, zone, meta.destination_port, found);
             if (found.does == FrontendAction.NONE) {
                 any_port.apply(hdr, meta, zone, 0, found);
@@ -78,13 +78,15 @@ control select_backend(in headers_t hdr, inout metadata_t meta, inout frontend_t
     bit<32> base = 0;
     bit<32> slots = 0;
     bit<32> slot = 0;
+    bool takes_fragments = false;
 
     action select_by_hash(bit<2> mode, bit<24> selector_base, bit<20> selector_size,
-                          bit<1> floating_ip, bit<1> reset) {
+                          bit<1> floating_ip, bit<1> reset, bit<1> fragments) {
         valid = true;
         tuple_of = mode;
         base = (bit<32>) selector_base;
         slots = (bit<32>) selector_size;
+        takes_fragments = fragments == 1;
     }
 
     table rule {
@@ -107,8 +109,15 @@ control select_backend(in headers_t hdr, inout metadata_t meta, inout frontend_t
 
     apply {
         rule.apply();
+        bool is_fragment = meta.class == Class.FRAGMENT;
+        if (is_fragment) {
+            // All that every fragment of a datagram has are its addresses (spec A-17).
+            tuple_of = HASH_TWO_TUPLE;
+        }
         if (!valid) {
             drop(meta, DROP_BROKEN_REFERENCE);
+        } else if (is_fragment && !takes_fragments) {
+            drop(meta, DROP_FRAGMENT);
         } else if (slots == 0) {
             drop(meta, DROP_NO_BACKEND);
         } else {
@@ -198,11 +207,13 @@ control balance_flow(in headers_t hdr, inout metadata_t meta, inout frontend_t f
             } else {
                 drop_unclaimed(meta, DROP_NO_FRONTEND);
             }
+        } else if (meta.class == Class.FRAGMENT) {
+            drop_unclaimed(meta, DROP_NO_FRONTEND);
         }
         if (meta.fate == Fate.GOES_ON) {
             backend.apply();
             if (valid) {
-                meta.copy = !meta.driverless;
+                meta.copy = !meta.driverless && meta.class != Class.FRAGMENT;
                 if (frontend.does == FrontendAction.STEER) {
                     meta.punt = PUNT_STEER;
                 } else {

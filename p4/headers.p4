@@ -25,7 +25,8 @@ header ipv4_t {
     bit<16> total_len;
     bit<16> id;
     bit<2>  flags_high;
-    bit<14> more_and_offset;
+    bit<1>  more;
+    bit<13> offset;
     bit<8>  ttl;
     bit<8>  protocol;
     bit<16> checksum;
@@ -45,6 +46,14 @@ header ipv6_t {
     bit<8>   hop_limit;
     bit<128> source;
     bit<128> destination;
+}
+
+header ipv6_fragment_t {
+    bit<8>  next_header;
+    bit<8>  reserved;
+    bit<13> offset;
+    bit<3>  more;
+    bit<32> id;
 }
 
 header tcp_t {
@@ -112,6 +121,8 @@ struct headers_t {
     ipv4_t         ipv4;
     ipv4_options_t ipv4_options;
     ipv6_t         ipv6;
+    ipv6_fragment_t ipv6_fragment;
+    // Of a packet that is whole, and of a first fragment.
     tcp_t          tcp;
     udp_t          udp;
     icmp_t         icmp;
@@ -125,7 +136,8 @@ enum bit<3> Class {
     ECHO_REQUEST = 3,
     ECHO_REPLY   = 4,
     ICMP_ERROR   = 5,
-    NEIGHBOR     = 6
+    NEIGHBOR     = 6,
+    FRAGMENT     = 7
 }
 
 // What becomes of a packet, with the numbers of a trace's verdict. `reason` says why when it does
@@ -193,6 +205,7 @@ struct return_path_t {
     bit<128> address;
     bit<16>  port;
     bit<1>   internal;
+    bit<1>   fragments;
 }
 
 // A port, as `port` has it.
@@ -289,6 +302,12 @@ bool has_flow(in metadata_t meta) {
     return has_ports(meta) || meta.class == Class.ECHO_REQUEST || meta.class == Class.ECHO_REPLY;
 }
 
+// Whether a frontend or a return path may claim the packet. A fragment has port 0, so only those of
+// every port (HA ports) can.
+bool is_claimable(in metadata_t meta) {
+    return has_flow(meta) || meta.class == Class.FRAGMENT;
+}
+
 // Whether the packet opens a TCP connection: SYN without ACK.
 bool opens_tcp(in metadata_t meta) {
     return meta.class == Class.TCP && (meta.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
@@ -312,5 +331,10 @@ action hold(inout metadata_t meta, bit<8> reason) {
 // Drops a packet that nothing claims: `flows` is the reason for TCP and UDP.
 action drop_unclaimed(inout metadata_t meta, bit<8> flows) {
     meta.fate = Fate.DROPPED;
-    meta.reason = has_ports(meta) ? flows : DROP_UNSUPPORTED_PROTOCOL;
+    meta.reason = DROP_UNSUPPORTED_PROTOCOL;
+    if (has_ports(meta)) {
+        meta.reason = flows;
+    } else if (meta.class == Class.FRAGMENT) {
+        meta.reason = DROP_FRAGMENT;
+    }
 }

@@ -80,7 +80,7 @@ control ingress_port(in headers_t hdr, inout metadata_t meta) {
                     return_path_t frontend;
                     source.apply(meta.network, meta.source, owner);
                     floating.apply(hdr, meta, frontend);
-                    if (meta.instance.floating_ip == 1 && has_flow(meta) && !owner.valid
+                    if (meta.instance.floating_ip == 1 && is_claimable(meta) && !owner.valid
                             && frontend.valid) {
                         meta.source_is = Source.FRONTEND;
                     } else if (meta.instance.ip_forwarding == 1) {

@@ -47,7 +47,7 @@ control find_next_hop(in metadata_t meta, in bool is_owned, in instance_t owner,
         bit<1> steers = meta.is_v6 ? meta.instance.steers_v6 : meta.instance.steers_v4;
         rule = meta.is_v6 ? meta.instance.next_hop_v6 : meta.instance.next_hop_v4;
         bool is_exempt = is_owned && (owner.platform == 1 || owner.ip_forwarding == 1);
-        steered = meta.from_instance && has_flow(meta) && steers == 1 && !is_exempt;
+        steered = meta.from_instance && steers == 1 && !is_exempt;
     }
 }
 
@@ -73,9 +73,9 @@ control way_out(in headers_t hdr, inout metadata_t meta) {
         bit<2> way = WAY_OUT_NONE;
         if (one_to_one) {
             way = WAY_OUT_ONE_TO_ONE;
-        } else if (meta.class == Class.TCP) {
+        } else if (meta.protocol == PROTOCOL_TCP) {
             way = tcp;
-        } else if (meta.class == Class.UDP) {
+        } else if (meta.protocol == PROTOCOL_UDP) {
             way = udp;
         }
 
@@ -87,6 +87,8 @@ control way_out(in headers_t hdr, inout metadata_t meta) {
             meta.side = Side.SOURCE;
             meta.address = public;
             meta.leaves = true;
+        } else if (way == WAY_OUT_SNAT && meta.class == Class.FRAGMENT) {
+            drop_unclaimed(meta, DROP_NO_OUTBOUND);
         } else if (way == WAY_OUT_SNAT && meta.class == Class.TCP && !opens_tcp(meta)) {
             hold(meta, PUNT_MIDFLOW);
         } else if (way == WAY_OUT_SNAT) {

@@ -49,6 +49,8 @@ control miss(in headers_t hdr, inout metadata_t meta) {
             hold(meta, PUNT_ICMP_ERROR);
         } else if (frontend.does == FrontendAction.STEER && is_broken) {
             drop(meta, DROP_BROKEN_REFERENCE);
+        } else if (frontend.does == FrontendAction.STEER && !has_flow(meta)) {
+            drop_unclaimed(meta, DROP_NO_OUTBOUND);
         } else if (frontend.does != FrontendAction.NONE) {
             balance.apply(hdr, meta, frontend);
         } else if (meta.network == ZONE_UPLINK) {
@@ -61,10 +63,14 @@ control miss(in headers_t hdr, inout metadata_t meta) {
             }
         } else if (return_path.valid) {
             // Between instances it may be a reply through an internal frontend or a connection of
-            // its own: the driver knows. Without it, it counts as a reply. In the name of an
-            // internal frontend nothing goes to anybody else: only the driver knows behind which
-            // instance its client is (FWD-09).
-            if (owner.valid && !meta.driverless || !owner.valid && return_path.internal == 1) {
+            // its own: the driver knows. Without it, it counts as a reply; so does a fragment, of
+            // which the driver knows nothing. In the name of an internal frontend nothing goes to
+            // anybody else: only the driver knows behind which instance its client is (FWD-09).
+            bool is_fragment = meta.class == Class.FRAGMENT;
+            bool is_unknown = !owner.valid && return_path.internal == 1;
+            if (is_fragment && (return_path.fragments == 0 || is_unknown)) {
+                drop(meta, DROP_FRAGMENT);
+            } else if (!is_fragment && (is_unknown || owner.valid && !meta.driverless)) {
                 hold(meta, PUNT_MIDFLOW);
             } else if (is_broken) {
                 drop(meta, DROP_BROKEN_REFERENCE);

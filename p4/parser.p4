@@ -73,10 +73,10 @@ parser parse_frame(packet_in packet,
     }
 
     state ipv4_payload {
-        transition select(hdr.ipv4.protocol) {
-            IP_TCP: tcp;
-            IP_UDP: udp;
-            IP_ICMP: icmp;
+        transition select(hdr.ipv4.offset, hdr.ipv4.protocol) {
+            (0, IP_TCP): tcp;
+            (0, IP_UDP): udp;
+            (0, IP_ICMP): icmp;
             default: accept;
         }
     }
@@ -87,6 +87,17 @@ parser parse_frame(packet_in packet,
             IP_TCP: tcp;
             IP_UDP: udp;
             IP_ICMPV6: icmp;
+            IP_FRAGMENT: ipv6_fragment;
+            default: accept;
+        }
+    }
+
+    state ipv6_fragment {
+        packet.extract(hdr.ipv6_fragment);
+        transition select(hdr.ipv6_fragment.offset, hdr.ipv6_fragment.next_header) {
+            (0, IP_TCP): tcp;
+            (0, IP_UDP): udp;
+            (0, IP_ICMPV6): icmp;
             default: accept;
         }
     }
@@ -117,6 +128,7 @@ control deparse_frame(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.ipv4);
         packet.emit(hdr.ipv4_options);
         packet.emit(hdr.ipv6);
+        packet.emit(hdr.ipv6_fragment);
         packet.emit(hdr.tcp);
         packet.emit(hdr.udp);
         packet.emit(hdr.icmp);

@@ -19,7 +19,8 @@ control copied_headers(in headers_t hdr, inout metadata_t meta) {
             bit<16> end = meta.l4 + ((bit<16>) hdr.tcp.data_words << 2);
             meta.captured = end < most ? end : most;
         } else {
-            meta.captured = meta.l4 + UDP_LEN;
+            bit<16> end = meta.l4 + UDP_LEN;
+            meta.captured = end < meta.length ? end : meta.length;
         }
     }
 }

@@ -3,18 +3,22 @@
 
 control match_return_path(in headers_t hdr, in metadata_t meta, in bit<16> wanted,
                           inout return_path_t found) {
-    action reply_from_v4(bit<32> address, bit<16> port, bit<1> internal) {
+    action reply_from_v4(bit<32> address, bit<16> port, bit<1> internal,
+                         bit<1> fragments) {
         found.valid = true;
         found.address = (bit<128>) address;
         found.port = port;
         found.internal = internal;
+        found.fragments = fragments;
     }
 
-    action reply_from_v6(bit<128> address, bit<16> port, bit<1> internal) {
+    action reply_from_v6(bit<128> address, bit<16> port, bit<1> internal,
+                         bit<1> fragments) {
         found.valid = true;
         found.address = address;
         found.port = port;
         found.internal = internal;
+        found.fragments = fragments;
     }
 
     table return_path_v4 {
@@ -56,7 +60,7 @@ control find_return_path(in headers_t hdr, in metadata_t meta, out return_path_t
 
     apply {
         found = { ... };
-        if (has_flow(meta)) {
+        if (is_claimable(meta)) {
             exactly.apply(hdr, meta, meta.source_port, found);
             if (!found.valid) {
                 any_port.apply(hdr, meta, 0, found);

@@ -52,20 +52,22 @@ control rewrite(inout headers_t hdr, in metadata_t meta) {
             hdr.ipv4.checksum = updated(hdr.ipv4.checksum, delta);
         }
 
-        if (meta.class == Class.TCP) {
-            if (meta.new_port && is_source) {
+        // All fragments of a datagram keep their ports: only the first has them.
+        bool new_port = meta.new_port && meta.class != Class.FRAGMENT;
+        if (hdr.tcp.isValid()) {
+            if (new_port && is_source) {
                 delta = delta + difference(hdr.tcp.source_port, meta.port);
                 hdr.tcp.source_port = meta.port;
-            } else if (meta.new_port) {
+            } else if (new_port) {
                 delta = delta + difference(hdr.tcp.destination_port, meta.port);
                 hdr.tcp.destination_port = meta.port;
             }
             hdr.tcp.checksum = updated(hdr.tcp.checksum, delta);
-        } else if (meta.class == Class.UDP) {
-            if (meta.new_port && is_source) {
+        } else if (hdr.udp.isValid()) {
+            if (new_port && is_source) {
                 delta = delta + difference(hdr.udp.source_port, meta.port);
                 hdr.udp.source_port = meta.port;
-            } else if (meta.new_port) {
+            } else if (new_port) {
                 delta = delta + difference(hdr.udp.destination_port, meta.port);
                 hdr.udp.destination_port = meta.port;
             }
@@ -76,7 +78,7 @@ control rewrite(inout headers_t hdr, in metadata_t meta) {
                     hdr.udp.checksum = 0xffff;
                 }
             }
-        } else if (meta.is_v6 && meta.ip_protocol == IP_ICMPV6) {
+        } else if (meta.is_v6 && hdr.icmp.isValid()) {
             hdr.icmp.checksum = updated(hdr.icmp.checksum, delta);
         }
     }

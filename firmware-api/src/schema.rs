@@ -166,7 +166,8 @@ impl TableId {
                 size 16_384;
                 keys { rule: 16 }
                 action select_by_hash {
-                    mode: 2, selector_base: 24, selector_size: 20, floating_ip: 1, reset: 1
+                    mode: 2, selector_base: 24, selector_size: 20, floating_ip: 1, reset: 1,
+                    fragments: 1
                 }
             },
             Self::Selector => schema! {
@@ -183,12 +184,12 @@ impl TableId {
             Self::ReturnPathV4 => schema! {
                 size 16_384 + STASH;
                 keys { zone: 5, protocol: 3, source: 32, port: 16 }
-                action reply_from_v4 { address: 32, port: 16, internal: 1 }
+                action reply_from_v4 { address: 32, port: 16, internal: 1, fragments: 1 }
             },
             Self::ReturnPathV6 => schema! {
                 size 16_384 + STASH;
                 keys { zone: 5, protocol: 3, source: 128, port: 16 }
-                action reply_from_v6 { address: 128, port: 16, internal: 1 }
+                action reply_from_v6 { address: 128, port: 16, internal: 1, fragments: 1 }
             },
             Self::Instance => schema! {
                 size 4_096;
@@ -301,6 +302,7 @@ impl P4Entry {
                         rule.selector_size.into(),
                         rule.floating_ip.into(),
                         rule.reset.into(),
+                        rule.fragments.into(),
                     ],
                 ))
             }
@@ -326,6 +328,7 @@ impl P4Entry {
                     number(action.address),
                     action.port.into(),
                     action.internal.into(),
+                    action.fragments.into(),
                 ];
                 Some(table.entry(0, &keys, &parameters))
             }
@@ -337,6 +340,7 @@ impl P4Entry {
                     number(action.address),
                     action.port.into(),
                     action.internal.into(),
+                    action.fragments.into(),
                 ];
                 Some(table.entry(0, &keys, &parameters))
             }

@@ -263,6 +263,7 @@ fn rule_fields(id: u16, config: &RuleConfig, names: &Names) -> Fields {
         ("selectorSize", json!(config.selector_size)),
         ("floatingIp", json!(config.floating_ip)),
         ("reset", json!(config.reset)),
+        ("fragments", json!(config.fragments)),
     ]
 }
 
@@ -281,6 +282,7 @@ fn return_path_fields<A: Into<IpAddr> + Copy>(
         ("port", port_or_any(key.port)),
         ("frontend", json!(frontend)),
         ("internal", json!(action.internal)),
+        ("fragments", json!(action.fragments)),
     ]
 }
 

@@ -812,6 +812,7 @@ fn a_11_16_32_33_settings_are_off_unless_said_and_in_range() {
         frontend_ping: false,
         admin_down_reset: false,
         udp_port_share_by_dest_ip: false,
+        ha_forward_fragments: false,
         adopt_midflow: false,
         flap: Flap {
             window_seconds: 60,
@@ -819,10 +820,11 @@ fn a_11_16_32_33_settings_are_off_unless_said_and_in_range() {
         },
     };
     assert_eq!(with("").ir().settings, silent);
-    let all = "adminDownReset: true, udpPortShareByDestIp: true, adoptMidflow: true, flapWindowInSeconds: 0, flapMaxDoublings: 10";
+    let all = "adminDownReset: true, udpPortShareByDestIp: true, haForwardFragments: true, adoptMidflow: true, flapWindowInSeconds: 0, flapMaxDoublings: 10";
     let said = Settings {
         admin_down_reset: true,
         udp_port_share_by_dest_ip: true,
+        ha_forward_fragments: true,
         adopt_midflow: true,
         flap: Flap {
             window_seconds: 0,

@@ -88,7 +88,7 @@ fn whole() -> Value {
         "settings": {
             "frontendIdlePrecedence": false, "adminDownReset": false, "frontendPing": true,
             "udpPortShareByDestIp": false, "flapWindowInSeconds": 60, "flapMaxDoublings": 3,
-            "adoptMidflow": false,
+            "adoptMidflow": false, "haForwardFragments": true,
         },
         "uplink": {
             "mac": "02:00:00:00:00:01", "address": "203.0.113.2/24", "addressV6": "2001:db8::2/64",

@@ -208,6 +208,7 @@ impl Writer<'_> {
                     address,
                     port: to.1,
                     internal: false,
+                    fragments: false,
                 };
                 self.insert(ReturnPathV4::new(key, action));
             }
@@ -222,6 +223,7 @@ impl Writer<'_> {
                     address,
                     port: to.1,
                     internal: false,
+                    fragments: false,
                 };
                 self.insert(ReturnPathV6::new(key, action));
             }

@@ -28,6 +28,8 @@ pub struct Packet {
     pub opens: bool,
     /// An ICMP error, which quotes a packet.
     pub is_error: bool,
+    /// A fragment, the first or a later one; its ports are 0.
+    pub is_fragment: bool,
     /// The VLAN id of its tag; 0 when it has none.
     pub vlan: u16,
     /// Where it comes in: 0 = uplink, else a vport.
@@ -86,7 +88,11 @@ pub fn fate(ir: &Ir, packet: &Packet) -> Fate {
 
 fn from_uplink(ir: &Ir, packet: &Packet) -> Fate {
     if is_answered(ir, packet) {
-        return Fate::Held(PuntReason::Echo);
+        return if packet.is_fragment {
+            Fate::Dropped(DropReason::Fragment)
+        } else {
+            Fate::Held(PuntReason::Echo)
+        };
     }
     if let Some(listener) = listener(ir, packet, false) {
         return through(ir, packet, listener);
@@ -119,9 +125,15 @@ fn from_instance(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
         .instances
         .iter()
         .find(|i| i.addresses.contains(&packet.destination));
-    let cannot_reply = packet.opens || packet.protocol == Protocol::Icmp || forwarded;
+    let is_echo = packet.protocol == Protocol::Icmp && !packet.is_fragment;
+    let cannot_reply = packet.opens || is_echo || forwarded;
     if !cannot_reply && let Some(frontend) = answers_for(ir, packet) {
+        let may = ir.settings.ha_forward_fragments;
         return match local {
+            Some(local) if packet.is_fragment && may => {
+                leaves(packet, local.vport, Some(frontend.at), None)
+            }
+            _ if packet.is_fragment => Fate::Dropped(DropReason::Fragment),
             None if !frontend.internal => to_public(ir, packet, frontend.at),
             _ => Fate::Held(PuntReason::Midflow),
         };
@@ -155,8 +167,11 @@ fn through_next_hop(
                 ["168.63.129.16", "fe80::1234:5678:9abc"].contains(&a.to_string().as_str())
             })
     });
-    if exempt || packet.protocol == Protocol::None {
+    if exempt {
         return None;
+    }
+    if packet.is_fragment || packet.protocol == Protocol::None {
+        return Some(nobody(packet, DropReason::NoOutbound));
     }
     if packet.protocol == Protocol::Tcp && !packet.opens {
         return Some(Fate::Held(PuntReason::Midflow));
@@ -203,6 +218,7 @@ fn way_out(ir: &Ir, instance: &Instance, packet: &Packet) -> Fate {
     };
     let by_default = default.is_some() && !is_behind_standard(ir, instance);
     match packet.protocol {
+        _ if packet.is_fragment => Fate::Dropped(DropReason::Fragment),
         Protocol::Tcp | Protocol::Udp if !(by_rules || by_default) => {
             nobody(packet, DropReason::NoOutbound)
         }
@@ -254,6 +270,7 @@ fn to_public(ir: &Ir, packet: &Packet, source: (IpAddr, u16)) -> Fate {
 
 fn nobody(packet: &Packet, reason: DropReason) -> Fate {
     match packet.protocol {
+        _ if packet.is_fragment => Fate::Dropped(DropReason::Fragment),
         Protocol::Tcp | Protocol::Udp => Fate::Dropped(reason),
         _ => Fate::Dropped(DropReason::UnsupportedProtocol),
     }
@@ -367,7 +384,11 @@ fn listener<'a>(ir: &'a Ir, packet: &Packet, internal: bool) -> Option<Listener<
 
 /// Through a rule to one of its backends.
 fn through(ir: &Ir, packet: &Packet, listener: Listener<'_>) -> Fate {
-    if packet.protocol == Protocol::Tcp && !packet.opens {
+    // A fragment has no port, so only HA ports listen where it goes.
+    if packet.is_fragment && !ir.settings.ha_forward_fragments {
+        return Fate::Dropped(DropReason::Fragment);
+    }
+    if packet.protocol == Protocol::Tcp && !packet.opens && !packet.is_fragment {
         return Fate::Held(PuntReason::Midflow);
     }
     let family = family_of(packet.destination);
@@ -393,7 +414,8 @@ fn through(ir: &Ir, packet: &Packet, listener: Listener<'_>) -> Fate {
     if leaving.is_empty() {
         return Fate::Dropped(DropReason::NoBackend);
     }
-    Fate::Leaves(leaving, Some(PuntReason::Learn))
+    let told = (!packet.is_fragment).then_some(PuntReason::Learn);
+    Fate::Leaves(leaving, told)
 }
 
 /// The instances a listener may send to, their port, and whether the address stays the frontend's.
@@ -451,7 +473,11 @@ fn claims(ir: &Ir, packet: &Packet, ha: bool) -> Vec<Claim> {
         let mut claim = |listener, frontend, transport, backend_port, frontend_port| {
             let address = balancer.frontend(frontend);
             let port_fits = ha || backend_port == packet.source_port;
-            let protocol_fits = ha || has_protocol(transport, packet);
+            let protocol_fits = if ha {
+                packet.protocol != Protocol::None
+            } else {
+                has_protocol(transport, packet)
+            };
             if family_of(address) != family || !protocol_fits || !port_fits {
                 return;
             }

@@ -186,6 +186,7 @@ proptest! {
                 destination_port: segment.destination.1,
                 opens: segment.flags & flags::SA == flags::S,
                 is_error: false,
+                is_fragment: false,
                 vlan: 0,
                 ingress,
             });

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use firmware_api::entry::instance::WayOut;
 use firmware_api::flow_state::tcp_flags;
-use firmware_api::packet::header::{self, Ethernet, Icmp, Ipv6, Tcp, Udp, VlanTag, ethertype, ip};
+use firmware_api::packet::header::{
+    self, Ethernet, Icmp, Ipv6, Ipv6Fragment, Tcp, Udp, VlanTag, ethertype, ip,
+};
 use firmware_api::ring::ONE_SLOT_PAYLOAD;
 use firmware_api::selector::HashMode;
 use firmware_api::{
@@ -189,6 +191,7 @@ fn constants() -> String {
             of("VLAN_LEN", size_of::<VlanTag>()),
             of("ARP_LEN", header::ARP_LEN),
             of("IPV6_LEN", size_of::<Ipv6>()),
+            of("IPV6_FRAGMENT_LEN", size_of::<Ipv6Fragment>()),
             of("TCP_LEN", size_of::<Tcp>()),
             of("UDP_LEN", size_of::<Udp>()),
             of("ICMP_LEN", size_of::<Icmp>()),

@@ -10,7 +10,7 @@
 //! 24  CRC  26 frontend port               40  zero (16)
 //! 28  flags        30  tag                56  CRC  58 frontend port  60 flags 62 tag
 //!
-//! flags  bit 0  the frontend is an internal one
+//! flags, little-endian   bit 0  the frontend is an internal one   bit 1  serves fragments
 //! ```
 
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -43,9 +43,18 @@ pub struct ReturnPathAction<A> {
     pub port: u16,
     /// The frontend is internal: nothing leaves by the uplink in its name.
     pub internal: bool,
+    /// It serves fragments too (HA ports, spec A-17).
+    pub fragments: bool,
 }
 
 const INTERNAL: u16 = 1;
+const FRAGMENTS: u16 = 2;
+
+impl<A> ReturnPathAction<A> {
+    const fn flags(&self) -> u16 {
+        (if self.internal { INTERNAL } else { 0 }) | (if self.fragments { FRAGMENTS } else { 0 })
+    }
+}
 
 /// An IPv4 return-path entry.
 #[derive(
@@ -112,7 +121,7 @@ macro_rules! return_path_entry {
                     zero_body: Default::default(),
                     crc: U16::ZERO,
                     port: action.port.into(),
-                    flags: if action.internal { INTERNAL } else { 0 }.into(),
+                    flags: action.flags().into(),
                     tag: tag(key.zone, key.protocol).into(),
                 }
             }
@@ -134,6 +143,7 @@ macro_rules! return_path_entry {
                     address: self.address.into(),
                     port: self.port.get(),
                     internal: self.flags.get() & INTERNAL != 0,
+                    fragments: self.flags.get() & FRAGMENTS != 0,
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bits  0..24  selector base     44..46  hash mode        47  TCP reset on idle
-//!      24..44  selector size     46      floating IP      63  valid
+//!      24..44  selector size     46      floating IP      48  fragments        63  valid
 //! ```
 
 use zerocopy::byteorder::{LittleEndian, U64};
@@ -33,6 +33,8 @@ pub struct RuleConfig {
     pub floating_ip: bool,
     /// Idle flows of the rule are reset (RST-01); told to the driver in dumps.
     pub reset: bool,
+    /// An HA-ports rule forwards fragments, by their addresses alone (spec A-17).
+    pub fragments: bool,
 }
 
 /// A rule entry.
@@ -52,6 +54,7 @@ impl Rule {
             | (config.mode as u64) << 44
             | u64::from(config.floating_ip) << 46
             | u64::from(config.reset) << 47
+            | u64::from(config.fragments) << 48
             | control::VALID;
         Self(word.into())
     }
@@ -65,6 +68,7 @@ impl Rule {
             selector_size: (word >> 24) as u32 & MAX_SELECTOR_SIZE,
             floating_ip: word >> 46 & 1 != 0,
             reset: word >> 47 & 1 != 0,
+            fragments: word >> 48 & 1 != 0,
         })
     }
 }

@@ -139,6 +139,20 @@ header! {
 }
 
 header! {
+    /// The IPv6 fragment header (RFC 8200 §4.5).
+    Ipv6Fragment, 8 {
+        /// What follows.
+        next_header: u8,
+        /// 0.
+        reserved: u8,
+        /// Offset in 8-byte units (13 bits), two zero bits, "more fragments".
+        offset_more: U16<NetworkEndian>,
+        /// Identification.
+        id: U32<NetworkEndian>,
+    }
+}
+
+header! {
     /// TCP without options (RFC 9293).
     Tcp, 20 {
         /// Source port.

@@ -13,7 +13,7 @@ use zerocopy::FromBytes;
 
 use crate::reason::DropReason;
 use crate::{Family, MAX_FRAME, Protocol};
-use header::{Ethernet, Icmp, Ipv4, Ipv6, Tcp, Udp, VlanTag, ethertype, ip};
+use header::{Ethernet, Icmp, Ipv4, Ipv6, Ipv6Fragment, Tcp, Udp, VlanTag, ethertype, ip};
 
 /// What kind of packet it is, as far as the stages differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,11 @@ pub enum Class {
     IcmpError,
     /// ARP, or IPv6 neighbour discovery.
     Neighbor,
+    /// The first fragment of a datagram: it has the transport header, but counts as having no ports,
+    /// because the others have none.
+    FirstFragment,
+    /// A later fragment: nothing is known of its transport but the protocol.
+    LaterFragment,
     /// Any other IP packet.
     Other,
 }
@@ -97,6 +102,20 @@ impl Headers {
     #[inline]
     pub const fn has_flow(&self) -> bool {
         self.has_ports() || matches!(self.class, Class::EchoRequest | Class::EchoReply)
+    }
+
+    /// Whether it is a fragment (RFC 791 §3.1, RFC 8200 §4.5), or carries an IPv6 fragment header
+    /// without being one.
+    #[inline]
+    pub const fn is_fragment(&self) -> bool {
+        matches!(self.class, Class::FirstFragment | Class::LaterFragment)
+    }
+
+    /// Whether a frontend or a return path may claim it. A fragment has port 0, so only those of
+    /// every port (HA ports) can.
+    #[inline]
+    pub const fn is_claimable(&self) -> bool {
+        self.has_flow() || self.is_fragment()
     }
 
     /// Whether it can be no reply: it opens a TCP connection or asks for an echo.
@@ -245,20 +264,23 @@ fn parse_ipv4(packet: &[u8], available: usize, l3: u16) -> Result<Headers, DropR
     if checksum::sum(header) != 0xffff {
         return Err(DropReason::BadChecksum);
     }
-    if ip.fragment.get() & 0x3fff != 0 {
-        return Err(DropReason::Fragment);
-    }
+    // The flag "more fragments" and the offset.
+    let class = match ip.fragment.get() & 0x3fff {
+        0 => Class::Other,
+        0x2000 => Class::FirstFragment,
+        _ => Class::LaterFragment,
+    };
     Ok(Headers {
         ip_protocol: ip.protocol,
         l4: l3 + header_len as u16,
         end: l3 + total_len as u16,
-        ..blank(Class::Other, Family::V4, l3)
+        ..blank(class, Family::V4, l3)
     })
 }
 
 #[inline]
 fn parse_ipv6(packet: &[u8], available: usize, l3: u16) -> Result<Headers, DropReason> {
-    let (ip, _) = Ipv6::ref_from_prefix(packet).map_err(|_| DropReason::Truncated)?;
+    let (ip, payload) = Ipv6::ref_from_prefix(packet).map_err(|_| DropReason::Truncated)?;
     if ip.version_class_flow[0] >> 4 != 6 {
         return Err(DropReason::BadVersion);
     }
@@ -266,30 +288,68 @@ fn parse_ipv6(packet: &[u8], available: usize, l3: u16) -> Result<Headers, DropR
     if payload_len > available - size_of::<Ipv6>() {
         return Err(DropReason::BadTotalLength);
     }
-    match ip.next_header {
-        ip::FRAGMENT => return Err(DropReason::Fragment),
-        ip::HOP_BY_HOP | ip::ROUTING | ip::DESTINATION_OPTIONS => {
-            return Err(DropReason::UnsupportedProtocol);
-        }
-        _ => {}
-    }
     let l4 = l3 + size_of::<Ipv6>() as u16;
-    Ok(Headers {
+    let headers = Headers {
         ip_protocol: ip.next_header,
         l4,
         end: l4 + payload_len as u16,
         ..blank(Class::Other, Family::V6, l3)
+    };
+    match ip.next_header {
+        ip::FRAGMENT => parse_ipv6_fragment(payload, headers),
+        ip::HOP_BY_HOP | ip::ROUTING | ip::DESTINATION_OPTIONS => {
+            Err(DropReason::UnsupportedProtocol)
+        }
+        _ => Ok(headers),
+    }
+}
+
+/// What stands behind the fragment header is the transport, whatever it is.
+#[cold]
+fn parse_ipv6_fragment(payload: &[u8], headers: Headers) -> Result<Headers, DropReason> {
+    let (fragment, _) = Ipv6Fragment::ref_from_prefix(payload).map_err(|_| DropReason::Fragment)?;
+    if headers.transport_len() < size_of::<Ipv6Fragment>() {
+        return Err(DropReason::Fragment);
+    }
+    Ok(Headers {
+        class: match fragment.offset_more.get() >> 3 {
+            0 => Class::FirstFragment,
+            _ => Class::LaterFragment,
+        },
+        ip_protocol: fragment.next_header,
+        l4: headers.l4 + size_of::<Ipv6Fragment>() as u16,
+        ..headers
     })
 }
 
 #[inline]
 fn parse_transport(segment: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
+    if headers.is_fragment() {
+        return parse_fragment(segment, headers);
+    }
     match (headers.ip_protocol, headers.family) {
         (ip::TCP, _) => parse_tcp(segment, headers),
         (ip::UDP, _) => parse_udp(segment, headers),
         (ip::ICMP, Family::V4) | (ip::ICMPV6, Family::V6) => parse_icmp(segment, headers),
         _ => Ok(()),
     }
+}
+
+/// A first fragment has its transport header whole, or nobody translates it: the checksum would
+/// stand in another fragment (RFC 1858 has more against such).
+#[cold]
+fn parse_fragment(segment: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
+    let (protocol, header_len) = match (headers.ip_protocol, headers.family) {
+        (ip::TCP, _) => (Protocol::Tcp, size_of::<Tcp>()),
+        (ip::UDP, _) => (Protocol::Udp, size_of::<Udp>()),
+        (ip::ICMP, Family::V4) | (ip::ICMPV6, Family::V6) => (Protocol::Icmp, size_of::<Icmp>()),
+        _ => (Protocol::None, 0),
+    };
+    headers.protocol = protocol;
+    if headers.class == Class::FirstFragment && segment.len() < header_len {
+        return Err(DropReason::Fragment);
+    }
+    Ok(())
 }
 
 #[inline]

@@ -88,12 +88,9 @@ fn each_broken_field_has_its_reason() {
     assert_eq!(broken(17, 19), Err(DropReason::BadTotalLength));
     assert_eq!(broken(17, 41), Err(DropReason::BadTotalLength));
     assert_eq!(broken(17, 39), Err(DropReason::Truncated), "TCP header cut");
-    assert_eq!(
-        broken(20, 0x20),
-        Err(DropReason::Fragment),
-        "more fragments"
-    );
-    assert_eq!(broken(21, 1), Err(DropReason::Fragment), "offset");
+    let class = |at, value| broken(at, value).map(|headers| headers.class);
+    assert_eq!(class(20, 0x20), Ok(Class::FirstFragment), "more fragments");
+    assert_eq!(class(21, 1), Ok(Class::LaterFragment), "offset");
     assert_eq!(
         broken(46, 0x40),
         Err(DropReason::BadHeaderLength),
@@ -146,8 +143,16 @@ fn ipv6_neighbors_errors_and_extension_headers_are_told_apart() {
     );
     assert_eq!(class(&ipv6(ip::TCP, &tcp())), Ok(Class::Tcp));
     assert_eq!(class(&ipv6(50, &[0; 9])), Ok(Class::Other));
+    let fragment = |word: u8, len| {
+        let mut payload = std::vec![ip::TCP, 0, 0, word, 0, 0, 0, 7];
+        payload.extend(std::vec![0; len]);
+        class(&ipv6(ip::FRAGMENT, &payload))
+    };
+    assert_eq!(fragment(1, 20), Ok(Class::FirstFragment));
+    assert_eq!(fragment(1, 19), Err(DropReason::Fragment), "no TCP header");
+    assert_eq!(fragment(8, 1), Ok(Class::LaterFragment));
     assert_eq!(
-        class(&ipv6(ip::FRAGMENT, &[0; 8])),
+        class(&ipv6(ip::FRAGMENT, &[0; 7])),
         Err(DropReason::Fragment)
     );
     assert_eq!(

@@ -13,6 +13,7 @@ pub(crate) struct Settings {
     pub(crate) flap_window: Option<Spanned<u32>>,
     pub(crate) flap_max_doublings: Option<Spanned<u32>>,
     pub(crate) adopt_midflow: Option<Spanned<bool>>,
+    pub(crate) ha_forward_fragments: Option<Spanned<bool>>,
 }
 
 impl Section for Settings {
@@ -27,6 +28,7 @@ impl Section for Settings {
             flap_window: fields.number("flapWindowInSeconds", 0..=3600),
             flap_max_doublings: fields.number("flapMaxDoublings", 0..=10),
             adopt_midflow: fields.flag("adoptMidflow"),
+            ha_forward_fragments: fields.flag("haForwardFragments"),
         }
     }
 }

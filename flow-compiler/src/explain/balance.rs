@@ -14,7 +14,7 @@ use super::walk::{ASK_THE_DRIVER, Walk, endpoint};
 
 impl Walk<'_> {
     pub(super) fn frontend(&mut self, zone: Zone) -> Option<Verdict> {
-        if !self.packet.has_flow() {
+        if !self.packet.is_claimable() {
             return None;
         }
         let key = self.destination_key(zone);
@@ -34,7 +34,12 @@ impl Walk<'_> {
             } else if packet.has_ports() {
                 format!("no frontend at {at}")
             } else {
-                format!("no frontend at {} takes pings", packet.destination)
+                let what = if packet.is_fragment() {
+                    "fragments"
+                } else {
+                    "pings"
+                };
+                format!("no frontend at {} takes {what}", packet.destination)
             };
             self.miss(Stage::Frontend, text);
             return None;
@@ -44,7 +49,11 @@ impl Walk<'_> {
         let Some(rule) = action.rule() else {
             let text = format!("frontend {frontend}: the driver answers pings");
             self.hit(Stage::Frontend, text);
-            return Some(Verdict::Punt(PuntReason::Echo));
+            return Some(if self.packet.is_fragment() {
+                Verdict::Drop(DropReason::Fragment)
+            } else {
+                Verdict::Punt(PuntReason::Echo)
+            });
         };
         let ports = if is_ha { ", every port" } else { "" };
         let id = rule;
@@ -82,6 +91,11 @@ impl Walk<'_> {
         id: RuleId,
     ) -> Result<Option<BackendId>, DropReason> {
         let rule = self.rule_config(id).ok_or(DropReason::BrokenReference)?;
+        let may_forward = rule.fragments && matches!(action, FrontendAction::Balance(_));
+        if self.packet.is_fragment() && !may_forward {
+            self.miss(Stage::Balance, "the rule forwards no fragments");
+            return Err(DropReason::Fragment);
+        }
         Ok(match action {
             FrontendAction::PortForward(backend, _) => {
                 let name = self.names.backend(backend);
@@ -179,7 +193,12 @@ impl Walk<'_> {
         let [c, d] = packet.destination_port.to_be_bytes();
         let protocol = packet.protocol().ip_number(packet.family());
         let (source, destination) = (octets(packet.source), octets(packet.destination));
-        hash(rule.mode, &source, &destination, protocol, [a, b, c, d])
+        let mode = if packet.is_fragment() {
+            HashMode::TwoTuple
+        } else {
+            rule.mode
+        };
+        hash(mode, &source, &destination, protocol, [a, b, c, d])
     }
 
     fn translate_to(&mut self, rule: RuleId, id: BackendId) -> Verdict {
@@ -187,6 +206,9 @@ impl Walk<'_> {
             return Verdict::Drop(DropReason::BrokenReference);
         };
         self.packet.destination = backend.address;
+        if self.packet.is_fragment() {
+            return self.forward(backend.egress);
+        }
         if backend.port != 0 {
             self.packet.destination_port = backend.port;
         }

@@ -41,7 +41,7 @@ impl Walk<'_> {
     /// The reply of a backend, unless it opens a connection of its own.
     fn reply(&mut self) -> Option<Verdict> {
         let is_foreign = self.source == Source::Foreign;
-        if !self.packet.has_flow() || self.packet.is_request() || is_foreign {
+        if !self.packet.is_claimable() || self.packet.is_request() || is_foreign {
             return None;
         }
         let source = endpoint(self.packet.source, self.packet.source_port);
@@ -52,6 +52,9 @@ impl Walk<'_> {
             );
             return None;
         };
+        if self.packet.is_fragment() {
+            return Some(self.fragment_reply(frontend));
+        }
         let destination = self.packet.destination;
         if search::address(self.tables, Zone::VNET, destination).is_some() {
             let text = format!("{source} answers for a frontend, or directly: {ASK_THE_DRIVER}");
@@ -75,6 +78,29 @@ impl Walk<'_> {
         Some(self.leave())
     }
 
+    /// A fragment of a backend of HA ports; it counts as a reply, to whichever instance it goes.
+    fn fragment_reply(&mut self, frontend: ReturnPathAction<IpAddr>) -> Verdict {
+        let (source, address) = (self.packet.source, frontend.address);
+        let owner = search::address(self.tables, Zone::VNET, self.packet.destination);
+        let why = match owner {
+            _ if !frontend.fragments => "which sends no fragments",
+            None if frontend.internal => "which sends fragments to instances only",
+            _ => {
+                self.packet.source = address;
+                let text = format!("{source} answers as {address}");
+                self.hit(Stage::ReturnPath, text);
+                return match owner.map(|id| self.instance_config(id)) {
+                    None => self.leave(),
+                    Some(Some(instance)) => self.forward(instance.vport),
+                    Some(None) => Verdict::Drop(DropReason::BrokenReference),
+                };
+            }
+        };
+        let text = format!("{source} answers as {address}, {why}");
+        self.miss(Stage::ReturnPath, text);
+        Verdict::Drop(DropReason::Fragment)
+    }
+
     pub(super) fn return_path(&self) -> Option<ReturnPathAction<IpAddr>> {
         let key = Key {
             zone: Zone::VNET,
@@ -82,16 +108,13 @@ impl Walk<'_> {
             protocol: self.packet.protocol(),
             port: self.packet.source_port,
         };
-        let found = || search::return_path(self.tables, key).map(|(frontend, _)| frontend);
-        self.packet.has_flow().then(found).flatten()
+        let found = || search::return_path(self.tables, key);
+        self.packet.is_claimable().then(found).flatten()
     }
 
     /// Through the sender's next hop, unless it has none or the packet is not to be steered.
     fn next_hop(&mut self, instance: &InstanceConfig, owner: Option<u16>) -> Option<Verdict> {
         let rule = instance.next_hop(self.packet.family())?;
-        if !self.packet.has_flow() {
-            return None;
-        }
         let name = self.names.rule(rule);
         if let Some(owner) = owner {
             let Some(receiver) = self.instance_config(owner) else {
@@ -103,6 +126,11 @@ impl Walk<'_> {
                 self.miss(Stage::NextHop, text);
                 return None;
             }
+        }
+        if !self.packet.has_flow() {
+            let text = format!("rule {name} is the only way, and not for this packet");
+            self.miss(Stage::NextHop, text);
+            return Some(Verdict::Drop(self.packet.unclaimed(DropReason::NoOutbound)));
         }
         self.hit(Stage::NextHop, format!("through a member of rule {name}"));
         Some(self.steer(rule))
@@ -118,6 +146,10 @@ impl Walk<'_> {
         };
         match way {
             WayOut::OneToOne => self.one_to_one(instance),
+            WayOut::Snat if self.packet.is_fragment() => {
+                self.miss(Stage::Instance, "SNAT takes no fragments");
+                Verdict::Drop(DropReason::Fragment)
+            }
             WayOut::Snat if self.packet.is_midflow() => {
                 let text = format!("TCP without SYN: {ASK_THE_DRIVER}");
                 self.hit(Stage::Instance, text);
@@ -141,11 +173,7 @@ impl Walk<'_> {
                     "has a way out for its own address only"
                 };
                 self.miss(Stage::Instance, why);
-                Verdict::Drop(if self.packet.has_ports() {
-                    DropReason::NoOutbound
-                } else {
-                    DropReason::UnsupportedProtocol
-                })
+                Verdict::Drop(self.packet.unclaimed(DropReason::NoOutbound))
             }
         }
     }

@@ -5,6 +5,7 @@
 //! udp [2001:db8::7]:5353 > [2001:db8::10]:53
 //! icmp 198.51.100.7 > 203.0.113.99 echo          (or: error)
 //! icmp echo 198.51.100.7 > 203.0.113.99
+//! fragment udp 10.0.0.4 > 10.0.1.20              (any fragment of a datagram)
 //! ```
 //! Flags are letters of FSRPA, or `.` for none but ACK; a TCP packet without them opens a
 //! connection.
@@ -13,7 +14,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use firmware_api::flow_state::tcp_flags;
-use firmware_api::{Family, PortId, Protocol};
+use firmware_api::{DropReason, Family, PortId, Protocol};
 
 use super::parse::{PacketError, Reader};
 use crate::ir::family_of;
@@ -51,6 +52,8 @@ pub enum Shape {
     Echo,
     /// An ICMP error.
     IcmpError,
+    /// A fragment, the first or a later one, of a packet of this protocol.
+    Fragment(Protocol),
     /// Another IP protocol.
     Other,
 }
@@ -77,6 +80,7 @@ impl Packet {
             Shape::Tcp { .. } => Protocol::Tcp,
             Shape::Udp => Protocol::Udp,
             Shape::Echo | Shape::IcmpError => Protocol::Icmp,
+            Shape::Fragment(protocol) => protocol,
             Shape::Other => Protocol::None,
         }
     }
@@ -94,6 +98,25 @@ impl Packet {
     /// Whether it can be of a flow: TCP, UDP or an echo.
     pub const fn has_flow(&self) -> bool {
         self.has_ports() || matches!(self.shape, Shape::Echo)
+    }
+
+    /// Whether it is a fragment.
+    pub const fn is_fragment(&self) -> bool {
+        matches!(self.shape, Shape::Fragment(_))
+    }
+
+    /// Whether a frontend or a return path may claim it; a fragment only those of every port.
+    pub const fn is_claimable(&self) -> bool {
+        self.has_flow() || self.is_fragment()
+    }
+
+    /// Why it is dropped when nothing claims it: `flows` for TCP and UDP.
+    pub(super) const fn unclaimed(&self, flows: DropReason) -> DropReason {
+        match self.shape {
+            Shape::Tcp { .. } | Shape::Udp => flows,
+            Shape::Fragment(_) => DropReason::Fragment,
+            Shape::Echo | Shape::IcmpError | Shape::Other => DropReason::UnsupportedProtocol,
+        }
     }
 
     /// Whether it can be no reply.
@@ -144,6 +167,10 @@ impl fmt::Display for Packet {
             Shape::Udp => write!(f, "udp {from} > {to}"),
             Shape::Echo => write!(f, "icmp echo {from} > {to}"),
             Shape::IcmpError => write!(f, "icmp error {from} > {to}"),
+            Shape::Fragment(Protocol::Tcp) => write!(f, "fragment tcp {from} > {to}"),
+            Shape::Fragment(Protocol::Udp) => write!(f, "fragment udp {from} > {to}"),
+            Shape::Fragment(Protocol::Icmp) => write!(f, "fragment icmp {from} > {to}"),
+            Shape::Fragment(Protocol::None) => write!(f, "fragment other {from} > {to}"),
             Shape::Other => write!(f, "other {from} > {to}"),
         }
     }

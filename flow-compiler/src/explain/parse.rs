@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use firmware_api::Protocol;
 use firmware_api::flow_state::tcp_flags;
 
 use super::packet::{LETTERS, Packet, Shape};
@@ -50,8 +51,9 @@ impl<'t> Reader<'t> {
             },
             "udp" => Shape::Udp,
             "icmp" => Shape::Echo,
+            "fragment" => self.fragment()?,
             _ => {
-                let cure = "use tcp, udp or icmp";
+                let cure = "use tcp, udp or icmp, or fragment";
                 return Err(error(position, format!("`{word}` is no protocol"), cure));
             }
         };
@@ -59,10 +61,11 @@ impl<'t> Reader<'t> {
         if is_icmp && let Some(kind) = self.icmp_kind() {
             shape = kind;
         }
-        let (source, source_port) = self.endpoint(!is_icmp)?;
+        let has_ports = matches!(shape, Shape::Tcp { .. } | Shape::Udp);
+        let (source, source_port) = self.endpoint(has_ports)?;
         self.arrow()?;
         let to = self.peek();
-        let (destination, destination_port) = self.endpoint(!is_icmp)?;
+        let (destination, destination_port) = self.endpoint(has_ports)?;
         if family_of(source) != family_of(destination) {
             let cure = "use two IPv4 or two IPv6 addresses";
             return Err(error(
@@ -110,6 +113,22 @@ impl<'t> Reader<'t> {
         self.words
             .get(self.next)
             .map_or(self.end, |(position, _)| *position)
+    }
+
+    /// What a fragment is of.
+    fn fragment(&mut self) -> Result<Shape, PacketError> {
+        let (position, word) = self.word("the protocol of the fragment")?;
+        let protocol = match word {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            "icmp" => Protocol::Icmp,
+            "other" => Protocol::None,
+            _ => {
+                let cure = "use tcp, udp, icmp or other";
+                return Err(error(position, format!("`{word}` is no protocol"), cure));
+            }
+        };
+        Ok(Shape::Fragment(protocol))
     }
 
     fn icmp_kind(&mut self) -> Option<Shape> {

@@ -36,8 +36,8 @@ pub(super) fn frontend(tables: &Tables, key: Key) -> Option<(FrontendAction, boo
     by_port_then_any(&v4.chain(v6), key)
 }
 
-/// The frontend that a reply has to come from, and whether every port is its.
-pub(super) fn return_path(tables: &Tables, key: Key) -> Option<(ReturnPathAction<IpAddr>, bool)> {
+/// The frontend that a reply has to come from.
+pub(super) fn return_path(tables: &Tables, key: Key) -> Option<ReturnPathAction<IpAddr>> {
     let v4 = tables.return_path_v4.iter().map(|(k, a)| {
         (
             of(k.zone, k.source.into(), k.protocol, k.port),
@@ -50,7 +50,7 @@ pub(super) fn return_path(tables: &Tables, key: Key) -> Option<(ReturnPathAction
             any_family(*a),
         )
     });
-    by_port_then_any(&v4.chain(v6), key)
+    by_port_then_any(&v4.chain(v6), key).map(|(action, _)| action)
 }
 
 fn any_family<A: Into<IpAddr>>(action: ReturnPathAction<A>) -> ReturnPathAction<IpAddr> {
@@ -58,6 +58,7 @@ fn any_family<A: Into<IpAddr>>(action: ReturnPathAction<A>) -> ReturnPathAction<
         address: action.address.into(),
         port: action.port,
         internal: action.internal,
+        fragments: action.fragments,
     }
 }
 

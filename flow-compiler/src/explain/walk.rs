@@ -177,14 +177,13 @@ impl Walk<'_> {
             Stage::Address,
             format!("{destination} is nobody's 1:1 address"),
         );
-        if !self.packet.has_ports() {
-            return Verdict::Drop(DropReason::UnsupportedProtocol);
+        if self.packet.has_ports() {
+            self.miss(
+                Stage::SnatBlock,
+                "SNAT ports are known to the running driver only; taken as a miss",
+            );
         }
-        self.miss(
-            Stage::SnatBlock,
-            "SNAT ports are known to the running driver only; taken as a miss",
-        );
-        Verdict::Drop(DropReason::NoFrontend)
+        Verdict::Drop(self.packet.unclaimed(DropReason::NoFrontend))
     }
 
     /// To the uplink; or again through the pipeline when the destination is on this card.
@@ -209,7 +208,7 @@ impl Walk<'_> {
     fn is_ours(&self) -> bool {
         let key = self.destination_key(Zone::UPLINK);
         search::address(self.tables, Zone::UPLINK, key.address).is_some()
-            || (self.packet.has_flow() && search::frontend(self.tables, key).is_some())
+            || (self.packet.is_claimable() && search::frontend(self.tables, key).is_some())
     }
 
     pub(super) fn destination_key(&self, zone: Zone) -> Key {

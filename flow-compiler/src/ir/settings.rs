@@ -17,6 +17,8 @@ pub struct Settings {
     /// Two UDP sources of one instance may share a SNAT port toward different destination addresses
     ///
     pub udp_port_share_by_dest_ip: bool,
+    /// HA ports forward fragments by their addresses.
+    pub ha_forward_fragments: bool,
     /// TCP of no known connection toward a frontend goes on where its hash leads.
     pub adopt_midflow: bool,
     /// How members are held down that come and go.
@@ -39,6 +41,7 @@ impl Settings {
             frontend_ping: matches!(profile, Profile::Current),
             admin_down_reset: false,
             udp_port_share_by_dest_ip: false,
+            ha_forward_fragments: false,
             adopt_midflow: false,
             flap: Flap {
                 window_seconds: 60,

@@ -95,6 +95,7 @@ struct Lowering<'l> {
 impl Lowering<'_> {
     fn finish(self) -> Lowered {
         let Self {
+            ir,
             ids,
             mut lowered,
             return_paths,
@@ -102,7 +103,7 @@ impl Lowering<'_> {
             used,
             ..
         } = self;
-        return_paths.write(&mut lowered.tables);
+        return_paths.write(ir.settings, &mut lowered.tables);
         ids.rules.retain(&used.rules);
         ids.backends.retain(&used.backends);
         ids.instances.retain(&used.instances);

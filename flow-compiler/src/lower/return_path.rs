@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use firmware_api::entry::return_path::{ReturnPathAction, ReturnPathKey};
 use firmware_api::{Protocol, Zone};
 
+use crate::ir::Settings;
 use crate::tables::{Entry, Tables};
 
 /// An address and a port.
@@ -43,23 +44,25 @@ impl ReturnPaths {
         }
     }
 
-    /// Writes the entries that are not ambiguous.
-    pub(super) fn write(self, tables: &mut Tables) {
+    /// Writes the entries that are not ambiguous; those of HA ports are for every port.
+    pub(super) fn write(self, settings: Settings, tables: &mut Tables) {
         for ((source, protocol, port), frontend) in self.frontends {
+            let fragments = port == 0 && settings.ha_forward_fragments;
             if let Some(frontend) = frontend {
-                tables.insert(entry((source, port), protocol, frontend));
+                tables.insert(entry((source, port), protocol, frontend, fragments));
             }
         }
     }
 }
 
-fn entry(source: Endpoint, protocol: Protocol, frontend: Frontend) -> Entry {
+fn entry(source: Endpoint, protocol: Protocol, frontend: Frontend, fragments: bool) -> Entry {
+    let port = source.1;
     match (source.0, frontend.at.0) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
-            Entry::ReturnPathV4(key(from, protocol, source.1), action(to, frontend))
+            Entry::ReturnPathV4(key(from, protocol, port), action(to, frontend, fragments))
         }
         (IpAddr::V6(from), IpAddr::V6(to)) => {
-            Entry::ReturnPathV6(key(from, protocol, source.1), action(to, frontend))
+            Entry::ReturnPathV6(key(from, protocol, port), action(to, frontend, fragments))
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
             unreachable!("a backend has its frontend's family")
@@ -76,10 +79,11 @@ fn key<A>(source: A, protocol: Protocol, port: u16) -> ReturnPathKey<A> {
     }
 }
 
-fn action<A>(address: A, frontend: Frontend) -> ReturnPathAction<A> {
+fn action<A>(address: A, frontend: Frontend, fragments: bool) -> ReturnPathAction<A> {
     ReturnPathAction {
         address,
         port: frontend.at.1,
         internal: frontend.internal,
+        fragments,
     }
 }

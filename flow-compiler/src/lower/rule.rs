@@ -65,6 +65,7 @@ impl Lowering<'_> {
             selector_size: region.size,
             floating_ip: rule.floating_ip,
             reset: rule.tcp_reset,
+            fragments: rule.is_ha_ports() && self.ir.settings.ha_forward_fragments,
         };
         self.lowered.tables.rule.insert(id, config);
         for protocol in rule.protocols() {
@@ -121,6 +122,7 @@ impl Lowering<'_> {
             selector_size: 0,
             floating_ip: rule.floating_ip,
             reset: rule.tcp_reset,
+            fragments: false,
         };
         self.lowered.tables.rule.insert(id, config);
         for protocol in rule.transport.protocols() {

@@ -17,6 +17,7 @@ pub(super) fn resolve(written: &config::Settings, profile: Profile) -> Settings 
             written.udp_port_share_by_dest_ip,
             silent.udp_port_share_by_dest_ip,
         ),
+        ha_forward_fragments: flag(written.ha_forward_fragments, silent.ha_forward_fragments),
         adopt_midflow: flag(written.adopt_midflow, silent.adopt_midflow),
         flap: Flap {
             window_seconds: number(written.flap_window, silent.flap.window_seconds),

@@ -160,6 +160,14 @@ pub(super) const SECTIONS: &[SectionText] = &[
                  hash selects, so that connections outlive a restart of the driver (A-33). Else it is dropped. Late \
                  packets of a flow that was reset on idle are answered by a reset in either case.",
             ),
+            with(
+                "haForwardFragments",
+                "false",
+                "Whether HA-ports rules forward IP fragments, which are dropped otherwise (A-17, L-HA-10). Only the \
+                 first fragment of a datagram has ports, so all of them go by source and destination address \
+                 alone, without a flow: when the pool changes, they go where the changed pool says. What a member \
+                 of such a rule sends to instances in fragments comes from the frontend's address, whatever it answers.",
+            ),
         ],
     },
     SectionText {
@@ -249,8 +257,8 @@ pub(super) const SECTIONS: &[SectionText] = &[
                 "The address of an internal IPv4 frontend with HA ports. What the instance sends to others \
                  than internal frontends, the platform and instances that forward goes untranslated to a \
                  member of that rule's pool, the same for both directions of a connection when both ends \
-                 have this next hop (L-HA-08). The members need `ipForwarding`. In Azure a route with next \
-                 hop type VirtualAppliance.",
+                 have this next hop (L-HA-08). What is neither TCP, UDP nor a ping, and fragments, go nowhere \
+                 then. The members need `ipForwarding`. In Azure a route with next hop type VirtualAppliance.",
             ),
             text("nextHopV6", "The same for IPv6."),
         ],

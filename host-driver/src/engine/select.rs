@@ -96,6 +96,7 @@ fn reply_like<A: Copy>(
         address: source,
         port: 0,
         internal: false,
+        fragments: false,
     };
     (key, action)
 }

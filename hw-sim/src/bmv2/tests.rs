@@ -129,6 +129,7 @@ fn configure(w: &Writer<'_>) {
         selector_size: 1,
         floating_ip: false,
         reset: false,
+        fragments: false,
     };
     w.rule(1, rule);
     let action = FrontendAction::Balance(1);

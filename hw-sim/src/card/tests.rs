@@ -111,6 +111,7 @@ impl<E: Engine> Rig<E> {
             selector_size: 1,
             floating_ip: false,
             reset: false,
+            fragments: false,
         };
         w.rule(1, rule);
         let action = FrontendAction::Balance(1);

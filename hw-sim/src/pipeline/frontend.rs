@@ -59,7 +59,7 @@ pub(super) fn of<M: Memory>(
 ) -> Option<FrontendAction> {
     let destination = packet.headers.destination(frame);
     let port = packet.headers.destination_port;
-    packet.headers.has_flow().then(|| {
+    packet.headers.is_claimable().then(|| {
         find(
             tables,
             packet.network(),
@@ -81,6 +81,9 @@ pub(super) fn balance<M: Memory>(
     let headers = &packet.headers;
     may_begin(headers, driverless)?;
     let (id, rule) = match action {
+        FrontendAction::PortForward(..) if headers.is_fragment() => {
+            return Err(packet.unclaimed(DropReason::NoFrontend));
+        }
         FrontendAction::PortForward(backend, rule) => (backend, rule),
         FrontendAction::Balance(rule) => {
             (select(tables, headers, frame, rule, HashMode::hash)?, rule)
@@ -97,7 +100,11 @@ pub(super) fn balance<M: Memory>(
             backend.address,
             backend.port,
         )),
-        copy: (!driverless).then_some(chosen(PuntReason::Learn, rule, id)),
+        copy: (!driverless && !headers.is_fragment()).then_some(chosen(
+            PuntReason::Learn,
+            rule,
+            id,
+        )),
         egress: backend.egress,
     })
 }
@@ -150,7 +157,8 @@ const fn chosen(reason: PuntReason, rule: RuleId, backend: BackendId) -> Copied 
     }
 }
 
-/// The backend that the rule's hash selects.
+/// The backend that the rule's hash selects; that of a fragment by the addresses, which are all that
+/// every fragment of a datagram has (spec A-17).
 fn select<M: Memory>(
     tables: &Tables<'_, M>,
     headers: &Headers,
@@ -165,8 +173,12 @@ fn select<M: Memory>(
     let (at, len) = headers.addresses();
     let (source, destination) = frame[at..at + 2 * len].split_at(len);
     let ports = headers.port_octets();
-    let protocol = headers.ip_protocol;
-    let slot = hash(rule.mode, source, destination, protocol, ports)
+    let mode = match headers.is_fragment() {
+        false => rule.mode,
+        true if rule.fragments => HashMode::TwoTuple,
+        true => return Err(DropReason::Fragment),
+    };
+    let slot = hash(mode, source, destination, headers.ip_protocol, ports)
         .checked_rem(rule.selector_size)
         .ok_or(DropReason::NoBackend)?;
     let words = tables

@@ -97,7 +97,7 @@ fn source<M: Memory>(
     let floating = || {
         let port = headers.source_port;
         instance.floating_ip
-            && headers.has_flow()
+            && headers.is_claimable()
             && address::owner(tables, zone, source).is_none()
             && return_path::find(tables, zone, source, headers.protocol, port).is_some()
     };

@@ -9,7 +9,7 @@ use firmware_api::entry::rule::RuleId;
 use firmware_api::packet::Class;
 use firmware_api::{DropReason, Family, Memory, PuntReason};
 
-use super::packet::{Decision, Forward, Packet, Source, Translation};
+use super::packet::{Decision, Forward, Packet, Refusal, Source, Translation};
 use super::{address, leave};
 use crate::lookup::Tables;
 
@@ -27,6 +27,7 @@ pub(super) fn way_out<M: Memory>(
     let instance = address::instance(tables, id)?;
     match instance.way_out(headers.family, headers.protocol) {
         WayOut::OneToOne => one_to_one(tables, packet, frame, &instance),
+        WayOut::Snat if headers.is_fragment() => Err(packet.unclaimed(DropReason::NoOutbound)),
         WayOut::Snat if headers.class == Class::Tcp && !headers.is_tcp_open() => {
             Err(PuntReason::Midflow.into())
         }
@@ -35,21 +36,29 @@ pub(super) fn way_out<M: Memory>(
     }
 }
 
-/// The rule through whose members a packet has to go, toward the instance `owner` or anybody else.
+/// The rule through whose members a packet has to go, toward the instance `owner` or anybody else;
+/// what has no flow cannot, and goes nowhere.
 pub(super) fn next_hop<M: Memory>(
     tables: &Tables<'_, M>,
     packet: &Packet,
     owner: Option<InstanceId>,
-) -> Result<Option<RuleId>, DropReason> {
-    let (Some(id), true) = (packet.instance, packet.headers.has_flow()) else {
+) -> Result<Option<RuleId>, Refusal> {
+    let Some(id) = packet.instance else {
         return Ok(None);
     };
-    let rule = address::instance(tables, id)?.next_hop(packet.headers.family);
-    let (Some(_), Some(owner)) = (rule, owner) else {
-        return Ok(rule);
+    let sender = address::instance(tables, id)?;
+    let Some(rule) = sender.next_hop(packet.headers.family) else {
+        return Ok(None);
     };
-    let owner = address::instance(tables, owner)?;
-    Ok(rule.filter(|_| owner.is_steered_to()))
+    if let Some(owner) = owner
+        && !address::instance(tables, owner)?.is_steered_to()
+    {
+        return Ok(None);
+    }
+    if !packet.headers.has_flow() {
+        return Err(packet.unclaimed(DropReason::NoOutbound));
+    }
+    Ok(Some(rule))
 }
 
 fn one_to_one<M: Memory>(

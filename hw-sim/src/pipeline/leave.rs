@@ -17,7 +17,7 @@ pub(super) fn egress<M: Memory>(
 ) -> PortId {
     let port = packet.headers.destination_port;
     let is_frontend = || {
-        packet.headers.has_flow()
+        packet.headers.is_claimable()
             && frontend::find(tables, Zone::UPLINK, destination, packet.protocol(), port).is_some()
     };
     let is_ours = address::owner(tables, Zone::UPLINK, destination).is_some()

@@ -51,6 +51,8 @@ impl Packet {
     pub(crate) const fn unclaimed(&self, flows: DropReason) -> Refusal {
         Refusal::Drop(if self.headers.has_ports() {
             flows
+        } else if self.headers.is_fragment() {
+            DropReason::Fragment
         } else {
             DropReason::UnsupportedProtocol
         })

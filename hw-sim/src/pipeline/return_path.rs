@@ -6,7 +6,7 @@ use firmware_api::entry::flow::Side;
 use firmware_api::entry::return_path::{
     ReturnPathAction, ReturnPathKey, ReturnPathV4, ReturnPathV6,
 };
-use firmware_api::{Memory, Protocol, PuntReason, Zone};
+use firmware_api::{DropReason, Memory, Protocol, PuntReason, Zone};
 
 use super::packet::{Decision, Forward, Packet, Source, Translation};
 use super::{address, leave};
@@ -24,19 +24,30 @@ pub(super) fn find<M: Memory>(
         IpAddr::V4(source) => {
             let (key, any) = like(zone, source, protocol, port);
             let action = tables.exact(ReturnPathV4::new(key, any))?.action();
-            Some((action.address.into(), action.port, action.internal))
+            Some((
+                action.address.into(),
+                action.port,
+                action.internal,
+                action.fragments,
+            ))
         }
         IpAddr::V6(source) => {
             let (key, any) = like(zone, source, protocol, port);
             let action = tables.exact(ReturnPathV6::new(key, any))?.action();
-            Some((action.address.into(), action.port, action.internal))
+            Some((
+                action.address.into(),
+                action.port,
+                action.internal,
+                action.fragments,
+            ))
         }
     };
-    let (address, port, internal) = exactly(port).or_else(|| exactly(0))?;
+    let (address, port, internal, fragments) = exactly(port).or_else(|| exactly(0))?;
     Some(ReturnPathAction {
         address,
         port,
         internal,
+        fragments,
     })
 }
 
@@ -57,6 +68,7 @@ const fn like<A: Copy>(
         address: source,
         port: 0,
         internal: false,
+        fragments: false,
     };
     (key, action)
 }
@@ -64,9 +76,9 @@ const fn like<A: Copy>(
 /// Gives a reply its frontend's address (FWD-01), if it can be one; `None` when it cannot.
 ///
 /// A packet between instances may be a reply through an internal frontend or a connection of its
-/// own: the driver knows. Without it, it counts as a reply, and goes to that instance. In the name
-/// of an internal frontend nothing goes to anybody else: only the driver knows behind which
-/// instance its client is (FWD-09).
+/// own: the driver knows. Without it, it counts as a reply, and goes to that instance; so does a
+/// fragment, of which the driver knows nothing. In the name of an internal frontend nothing goes to
+/// anybody else: only the driver knows behind which instance its client is (FWD-09).
 pub(super) fn reply<M: Memory>(
     tables: &Tables<'_, M>,
     packet: &Packet,
@@ -74,7 +86,7 @@ pub(super) fn reply<M: Memory>(
     driverless: bool,
 ) -> Option<Decision> {
     let headers = &packet.headers;
-    if !headers.has_flow() || headers.is_request() || packet.source == Source::Foreign {
+    if !headers.is_claimable() || headers.is_request() || packet.source == Source::Foreign {
         return None;
     }
     let (source, destination) = (headers.source(frame), headers.destination(frame));
@@ -86,7 +98,12 @@ pub(super) fn reply<M: Memory>(
         headers.source_port,
     )?;
     let instance = address::owner(tables, packet.network(), destination);
-    if instance.map_or(frontend.internal, |_| !driverless) {
+    let is_unknown = instance.is_none() && frontend.internal;
+    if headers.is_fragment() {
+        if !frontend.fragments || is_unknown {
+            return Some(Err(DropReason::Fragment.into()));
+        }
+    } else if is_unknown || instance.is_some() && !driverless {
         return Some(Err(PuntReason::Midflow.into()));
     }
     let egress = instance.map_or_else(

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use firmware_api::Family;
 use firmware_api::entry::flow::Side;
-use firmware_api::packet::Headers;
 use firmware_api::packet::checksum::Delta;
 use firmware_api::packet::header::ip;
+use firmware_api::packet::{Class, Headers};
 
 use super::packet::Translation;
 
@@ -30,8 +30,13 @@ pub(super) fn translate(frame: &mut [u8], headers: &Headers, translation: &Trans
         // Stages compare families before they translate.
         _ => return,
     };
+    if headers.class == Class::LaterFragment {
+        return;
+    }
+    // All fragments of a datagram keep their ports: only the first has them.
+    let port = translation.port.filter(|_| !headers.is_fragment());
     let l4 = usize::from(headers.l4);
-    let ports = |frame: &mut [u8], delta| match translation.port {
+    let ports = |frame: &mut [u8], delta| match port {
         Some(port) => replace(frame, l4 + 2 * side, &port.to_be_bytes(), delta),
         None => delta,
     };

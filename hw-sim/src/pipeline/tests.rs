@@ -210,6 +210,7 @@ impl Net {
             selector_size,
             floating_ip: false,
             reset: false,
+            fragments: false,
         }
     }
 

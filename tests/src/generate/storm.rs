@@ -30,6 +30,7 @@ pub fn storm(seed: u64, count: usize) -> Case {
     add_vlans(&mut state, &mut dice);
     add_flows(&mut state, &segments, &mut dice);
     add_snat_blocks(&mut state, &segments, &mut dice);
+    add_fragments(&mut state, &mut dice);
     state = wreck(&state, &mut dice);
     let mut when = When::default();
     let steps = segments
@@ -173,6 +174,19 @@ fn add_snat_blocks(state: &mut State, segments: &[(PortId, Segment)], dice: &mut
     }
 }
 
+/// Rules and return paths that forward fragments, of whatever kind.
+fn add_fragments(state: &mut State, dice: &mut Dice) {
+    let tables = [TableId::Rule, TableId::ReturnPathV4, TableId::ReturnPathV6];
+    for table in tables {
+        let entries: Vec<Entry> = state.of_table(table).cloned().collect();
+        for mut entry in entries {
+            let flag = entry.parameters.len() - 1;
+            entry.parameters[flag] = dice.below(2).into();
+            state.insert(entry);
+        }
+    }
+}
+
 fn input(port: PortId, segment: &Segment, when: When, state: &State, dice: &mut Dice) -> Input {
     let mut ingress = match dice.below(40) {
         0 => dice.below(card().ports.into()) as PortId,
@@ -186,6 +200,18 @@ fn input(port: PortId, segment: &Segment, when: When, state: &State, dice: &mut 
     let vlan = state.link(ingress).vlan;
     if vlan != 0 {
         packet = packet.with("tag", u64::from(vlan) | dice.below(8) << 13);
+    }
+    if dice.once_in(6) {
+        let words = [
+            0x2000,
+            0x2000,
+            1,
+            0x2001,
+            0x0008,
+            0x1fff,
+            dice.any() & 0xffff,
+        ];
+        packet = packet.with("fragment", dice.one(&words));
     }
     if dice.once_in(3) {
         for _ in 0..=dice.below(2) {

@@ -212,6 +212,7 @@ impl Entry {
             selector_size: self.number("selector_size") as u32,
             floating_ip: self.number("floating_ip") != 0,
             reset: self.number("reset") != 0,
+            fragments: self.number("fragments") != 0,
         })
     }
 
@@ -241,6 +242,7 @@ impl Entry {
             address: address(self.number("address")),
             port: self.number("port") as u16,
             internal: self.number("internal") != 0,
+            fragments: self.number("fragments") != 0,
         }
     }
 

@@ -6,6 +6,7 @@
 //! ip 10.0.0.4 > 192.0.2.1 protocol 47   arp 10.0.0.4 > 10.0.0.1
 //! eth ethertype 0x88cc                  frame 020000000001…
 //! ```
+//! `fragment` is the word of the IPv4 header, or, in a fragment header that it adds, of IPv6.
 //! `checksum +1` is one more than the right one, in ones' complement; so it stays when the packet
 //! is translated. `about` ends the description: the packet behind it is quoted.
 
@@ -311,6 +312,15 @@ impl Packet {
         let number = |name, usual: usize| self.number(name).unwrap_or(usual as u64);
         let ttl = number("ttl", 64) as u8;
         if source.is_ipv6() {
+            let (protocol, transport) = match self.number("fragment") {
+                Some(word) => {
+                    let mut behind = vec![protocol, 0];
+                    behind.extend((word as u16).to_be_bytes());
+                    behind.extend((number("id", 0) as u32).to_be_bytes());
+                    (44, [behind, transport].concat())
+                }
+                None => (protocol, transport),
+            };
             let first = number("version", 6) << 28
                 | number("tos", 0) << 20
                 | number("label", 0) & 0x000f_ffff;

@@ -78,3 +78,76 @@ fn l_ha_13_a_18_both_families_each_with_its_rule() {
     let six = Tcp::open(&mut rig, 4, "[fd00::7]:5000", "[fd00:1::1]:1234");
     assert!(four.passes(&mut rig) && six.passes(&mut rig));
 }
+
+/// a datagram in three fragments arrives whole at one member, and the answer's fragments come
+/// back from the frontend; without a flow, and without the setting not at all.
+#[test]
+fn a_17_l_ha_10_fragments_reach_one_member_and_the_answer_comes_from_the_frontend() {
+    let off = inner(&["a", "b"], &rules(&[HA]));
+    let on = off.replacen(
+        "profile: current",
+        "profile: current\nsettings: { haForwardFragments: true }",
+        1,
+    );
+    let datagram = Segment::udp("10.0.0.7:5000", "10.0.1.1:53").with(&[0x5a; 3000]);
+    let mut rig = Rig::new(&off);
+    assert!(exchange(&mut rig, 4, &datagram).is_empty());
+    assert!(rig.apply(&on).accepted);
+    let arrived = exchange(&mut rig, 4, &datagram);
+    let member = arrived[0].port;
+    assert!(arrived.iter().all(|sent| sent.port == member));
+    let there = whole(&arrived);
+    let own = ["10.0.0.4:53", "10.0.0.5:53"][usize::from(member) - 1];
+    assert_eq!(
+        there,
+        Segment {
+            destination: end(own),
+            ..datagram.clone()
+        }
+        .emit(rig.own_mac(member), rig.peer_mac(member))[34..]
+    );
+    let answer = Segment {
+        source: end(own),
+        destination: datagram.source,
+        ..datagram.clone()
+    };
+    let back = exchange(&mut rig, member, &answer);
+    assert!(back.iter().all(|sent| sent.port == 4));
+    let from_frontend = Segment {
+        source: datagram.destination,
+        ..answer
+    };
+    assert_eq!(
+        whole(&back),
+        from_frontend.emit(rig.own_mac(4), rig.peer_mac(4))[34..]
+    );
+    assert_eq!(live(&rig), 0);
+}
+
+/// What leaves when a packet comes in, cut into fragments of 1,480 bytes.
+fn exchange(rig: &mut Rig, port: u16, packet: &Segment) -> Vec<headgate_tests::rig::Sent> {
+    let frame = packet.emit(rig.peer_mac(port), rig.own_mac(port));
+    let (head, transport) = frame.split_at(34);
+    let pieces = transport.chunks(1480).enumerate();
+    let last = transport.len().div_ceil(1480) - 1;
+    let mut sent = Vec::new();
+    for (index, piece) in pieces {
+        let mut fragment = [head, piece].concat();
+        let more = if index == last { 0 } else { 0x2000 };
+        let word = more | (index * 1480 / 8) as u16;
+        super::patch_ip(&mut fragment, |ip| {
+            ip[2..4].copy_from_slice(&(20 + piece.len() as u16).to_be_bytes());
+            ip[6..8].copy_from_slice(&word.to_be_bytes());
+        });
+        sent.extend(rig.send(port, &fragment));
+    }
+    sent
+}
+
+/// The transport of a datagram whose fragments came in their order.
+fn whole(fragments: &[headgate_tests::rig::Sent]) -> Vec<u8> {
+    fragments
+        .iter()
+        .flat_map(|sent| sent.frame[34..].to_vec())
+        .collect()
+}

@@ -130,6 +130,7 @@ impl Opening {
             destination_port: self.segment.destination.1,
             opens: true,
             is_error: false,
+            is_fragment: false,
             vlan: 0,
             ingress: self.ingress,
         };
