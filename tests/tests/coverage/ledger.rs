@@ -13,10 +13,6 @@ pub(crate) enum Line {
     Proof { path: String, name: String },
     /// Why there is none.
     Reason(String),
-    /// The specification has a knob; only its default is built.
-    DefaultKept(String),
-    /// What the product lacks.
-    NotBuilt(String),
 }
 
 impl Line {
@@ -25,8 +21,6 @@ impl Line {
         match self {
             Self::Proof { .. } => "proved",
             Self::Reason(reason) => reason,
-            Self::DefaultKept(_) => "default kept",
-            Self::NotBuilt(_) => "not built",
         }
     }
 }
@@ -65,8 +59,6 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Row>, String> {
         let value = value.to_owned();
         let said = match key {
             "reason" => Line::Reason(value),
-            "default kept" => Line::DefaultKept(value),
-            "not built" => Line::NotBuilt(value),
             path => Line::Proof {
                 path: path.to_owned(),
                 name: value,

@@ -2,14 +2,13 @@
 //! names it, or a reason that its class allows.
 //!
 //! A behaviour is an ID, its classes, and below it, indented, a line for each proof or reason:
-//! `path: test function`, `path.row: name of a row`, `reason: kind`, or `not built: what is missing`.
+//! `path: test function`, `path.row: name of a row`, or `reason: kind`.
 
 mod ids;
 mod ledger;
 mod proof;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -155,8 +154,6 @@ fn every_behaviour_has_a_proof_or_a_reason_that_its_class_allows() {
 fn unproved(row: &Row) -> Option<String> {
     let is = |wanted: fn(&Line) -> bool| row.lines.iter().any(wanted);
     let is_proved = is(|line| matches!(line, Line::Proof { .. }));
-    let is_missing = is(|line| matches!(line, Line::NotBuilt(_)));
-    let is_knob = is(|line| matches!(line, Line::DefaultKept(_)));
     for line in &row.lines {
         if let Line::Reason(reason) = line
             && let Err(why) = allowed(row, reason)
@@ -165,10 +162,7 @@ fn unproved(row: &Row) -> Option<String> {
         }
     }
     let has_reason = is(|line| matches!(line, Line::Reason(_)));
-    if is_knob && !is_proved {
-        return Some(format!("{}: a default that is kept needs its test", row.id));
-    }
-    if !(is_proved || is_missing || has_reason) {
+    if !(is_proved || has_reason) {
         return Some(format!("{} has neither proof nor reason", row.id));
     }
     if has_reason && is_proved {
@@ -193,9 +187,9 @@ fn allowed(row: &Row, reason: &str) -> Result<(), String> {
     }
 }
 
-/// Writes past the capture of tests what is not built: nobody shall take it for proved.
+/// Writes past the capture of tests how many behaviours are proved, and why the others are not.
 #[test]
-fn what_is_not_built_is_shown() {
+fn what_is_proved_is_counted() {
     let rows = rows();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in &rows {
@@ -206,16 +200,7 @@ fn what_is_not_built_is_shown() {
             *counts.entry(kind).or_default() += 1;
         }
     }
-    let mut text = format!("{} behaviours: {counts:?}\n", rows.len());
-    for row in &rows {
-        for line in &row.lines {
-            let _ = match line {
-                Line::NotBuilt(what) => writeln!(text, "not built: {}: {what}", row.id),
-                Line::DefaultKept(knob) => writeln!(text, "default kept: {}: no {knob}", row.id),
-                Line::Proof { .. } | Line::Reason(_) => Ok(()),
-            };
-        }
-    }
+    let text = format!("{} behaviours: {counts:?}\n", rows.len());
     std::io::stderr()
         .write_all(text.as_bytes())
         .expect("a standard error");
@@ -231,9 +216,7 @@ fn a_proof_or_reason_that_does_not_hold_is_found() {
         ("L-GW-01 D\n    reason: gateway load balancer", true),
         ("GEN-01 D\n    reason: gateway load balancer", false),
         ("GEN-01 D", false),
-        ("A-04 A\n    default kept: a knob", false),
-        ("A-04 A\n    default kept: a knob\n    a.rs: f", true),
-        ("GEN-01 D\n    not built: all of it", true),
+        ("A-04 A\n    reason: operator advice", false),
     ] {
         let rows = ledger::parse(text).expect("a ledger");
         assert_eq!(unproved(&rows[0]).is_none(), is_fine, "{text}");
