@@ -13,7 +13,7 @@
 //! flags, little-endian   bit 0  the frontend is an internal one   bit 1  serves fragments
 //! ```
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use zerocopy::byteorder::{LittleEndian, NetworkEndian, U16};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -53,6 +53,18 @@ const FRAGMENTS: u16 = 2;
 impl<A> ReturnPathAction<A> {
     const fn flags(&self) -> u16 {
         (if self.internal { INTERNAL } else { 0 }) | (if self.fragments { FRAGMENTS } else { 0 })
+    }
+}
+
+impl<A: Into<IpAddr>> ReturnPathAction<A> {
+    /// The same action with a family-independent address.
+    pub fn any_family(self) -> ReturnPathAction<IpAddr> {
+        ReturnPathAction {
+            address: self.address.into(),
+            port: self.port,
+            internal: self.internal,
+            fragments: self.fragments,
+        }
     }
 }
 
@@ -124,6 +136,17 @@ macro_rules! return_path_entry {
                     flags: action.flags().into(),
                     tag: tag(key.zone, key.protocol).into(),
                 }
+            }
+
+            /// An entry of that key, for lookups, which regard nothing else.
+            pub fn of_key(key: ReturnPathKey<$address>) -> Self {
+                let action = ReturnPathAction {
+                    address: key.source,
+                    port: 0,
+                    internal: false,
+                    fragments: false,
+                };
+                Self::new(key, action)
             }
 
             /// What it matches.

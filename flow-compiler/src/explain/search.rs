@@ -41,25 +41,16 @@ pub(super) fn return_path(tables: &Tables, key: Key) -> Option<ReturnPathAction<
     let v4 = tables.return_path_v4.iter().map(|(k, a)| {
         (
             of(k.zone, k.source.into(), k.protocol, k.port),
-            any_family(*a),
+            a.any_family(),
         )
     });
     let v6 = tables.return_path_v6.iter().map(|(k, a)| {
         (
             of(k.zone, k.source.into(), k.protocol, k.port),
-            any_family(*a),
+            a.any_family(),
         )
     });
     by_port_then_any(&v4.chain(v6), key).map(|(action, _)| action)
-}
-
-fn any_family<A: Into<IpAddr>>(action: ReturnPathAction<A>) -> ReturnPathAction<IpAddr> {
-    ReturnPathAction {
-        address: action.address.into(),
-        port: action.port,
-        internal: action.internal,
-        fragments: action.fragments,
-    }
 }
 
 const fn of(zone: Zone, address: IpAddr, protocol: Protocol, port: u16) -> Key {

@@ -69,11 +69,15 @@ pub struct Instance {
     pub next_hops: Vec<IpAddr>,
 }
 
-/// Where the service itself asks and answers from (L-PRB-11).
-pub const PLATFORM: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
-    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc)),
-];
+/// Where the service itself asks from over IPv4, probes above all (L-PRB-12).
+pub const PLATFORM_V4: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+/// The same over IPv6.
+pub const PLATFORM_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc);
+
+/// Whether the service itself has the address.
+pub fn is_platform(address: IpAddr) -> bool {
+    address == PLATFORM_V4 || address == PLATFORM_V6
+}
 
 /// Whether an instance runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -98,7 +102,7 @@ impl Instance {
 
     /// Whether it has an address of the service itself.
     pub fn is_platform(&self) -> bool {
-        self.addresses.iter().any(|own| PLATFORM.contains(own))
+        self.addresses.iter().copied().any(is_platform)
     }
 }
 

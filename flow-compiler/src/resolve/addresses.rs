@@ -1,21 +1,10 @@
 //! IP addresses: which ones can be used at all, and that each belongs to one owner.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use crate::diagnostic::{Code, Report, Spanned};
-
-/// The sources of probes (L-PRB-12). Only the host itself may have them: an instance that is in no
-/// pool and by whose vport probes reach the others (L-PRB-25).
-const PROBE_SOURCES: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
-    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc)),
-];
-
-/// Whether probes come from the address.
-pub(super) fn is_probe_source(address: IpAddr) -> bool {
-    PROBE_SOURCES.contains(&address)
-}
+use crate::ir::is_platform;
 
 /// Every address in use, with the name of its owner.
 pub(super) struct Addresses<'a> {
@@ -31,10 +20,12 @@ impl<'a> Addresses<'a> {
         }
     }
 
-    /// Gives an address to an owner; reports an address that cannot be used or has an owner.
+    /// Gives an address to an owner; reports an address that cannot be used or has an owner. Only
+    /// the host itself may have the platform's: an instance that is in no pool and by whose vport
+    /// probes reach the others (L-PRB-25).
     pub(super) fn claim(&mut self, address: &Spanned<IpAddr>, owner: impl Into<String>) {
         let Spanned { value, span } = *address;
-        if is_probe_source(value) {
+        if is_platform(value) {
             let message = format!("{value} is the source of health probes (L-PRB-25)");
             let hint = "only an instance that stands for the host and is in no pool may have it";
             self.report.add(Code::UnusableAddress, span, message, hint);
@@ -46,7 +37,7 @@ impl<'a> Addresses<'a> {
     /// As [`Addresses::claim`], for an instance's own address.
     pub(super) fn claim_own(&mut self, address: &Spanned<IpAddr>, owner: impl Into<String>) {
         let Spanned { value, span } = *address;
-        if let Some(reason) = unusable(value).filter(|_| !is_probe_source(value)) {
+        if let Some(reason) = unusable(value).filter(|_| !is_platform(value)) {
             let message = format!("{value} is {reason}");
             let hint = "use a unicast address";
             self.report.add(Code::UnusableAddress, span, message, hint);

@@ -2,7 +2,7 @@
 
 use firmware_api::Family;
 
-use super::addresses::{Addresses, is_private, is_probe_source};
+use super::addresses::{Addresses, is_private};
 use super::idle::{self, Kind, Terms};
 use super::instances::Instances;
 use super::scope::Scope;
@@ -213,8 +213,7 @@ impl<'a> Balancer<'a> {
                 report_duplicate(member.instance.as_ref(), report);
                 continue;
             }
-            let mut addresses = instances[instance.0].addresses.iter();
-            if addresses.any(|address| is_probe_source(*address)) {
+            if instances[instance.0].is_platform() {
                 report_host(member.instance.as_ref(), report);
                 continue;
             }

@@ -8,7 +8,7 @@ use super::instances::Instances;
 use super::members;
 use crate::config::{self, Config};
 use crate::diagnostic::{Code, Report, Spanned};
-use crate::ir::{InstanceIndex, Pool};
+use crate::ir::{InstanceIndex, Pool, is_platform};
 
 /// Reports next hops through which packets cannot go.
 pub(super) fn check(
@@ -95,8 +95,4 @@ fn check_members(
             report.add(Code::NextHopDoesNotForward, hop.span, message, hint);
         }
     }
-}
-
-fn is_platform(address: IpAddr) -> bool {
-    crate::ir::PLATFORM.contains(&address)
 }

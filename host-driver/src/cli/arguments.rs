@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use flow_compiler::ir::{PLATFORM_V4, PLATFORM_V6};
 
 use crate::control::route::FLOWS_LIMIT;
 use crate::daemon::DeviceKind;
@@ -53,10 +54,10 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) time_scale: NonZeroU32,
     /// Where probes over IPv4 come from, if this machine has the address.
-    #[arg(long, value_name = "IP", default_value = "168.63.129.16")]
+    #[arg(long, value_name = "IP", default_value_t = PLATFORM_V4)]
     pub(super) probe_source_v4: Ipv4Addr,
     /// Where probes over IPv6 come from, if this machine has the address.
-    #[arg(long, value_name = "IP", default_value = "fe80::1234:5678:9abc")]
+    #[arg(long, value_name = "IP", default_value_t = PLATFORM_V6)]
     pub(super) probe_source_v6: Ipv6Addr,
     /// How many connections the simulated card holds (--device sim).
     #[arg(long, value_name = "N")]

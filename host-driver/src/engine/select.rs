@@ -6,9 +6,7 @@ use firmware_api::entry::backend::BackendId;
 use firmware_api::entry::frontend::{FrontendAction, FrontendKey, FrontendV4, FrontendV6};
 use firmware_api::entry::instance::InstanceConfig;
 use firmware_api::entry::port::PortKind;
-use firmware_api::entry::return_path::{
-    ReturnPathAction, ReturnPathKey, ReturnPathV4, ReturnPathV6,
-};
+use firmware_api::entry::return_path::{ReturnPathKey, ReturnPathV4, ReturnPathV6};
 use firmware_api::entry::rule::RuleId;
 use firmware_api::selector::{HashMode, SelectorHash};
 use firmware_api::{Memory, PortId, Protocol, Zone};
@@ -66,39 +64,24 @@ impl Tables {
     fn answers(&self, zone: Zone, source: IpAddr, protocol: Protocol, port: u16) -> bool {
         match source {
             IpAddr::V4(source) => {
-                let (key, any) = reply_like(zone, source, protocol, port);
-                let like = ReturnPathV4::new(key, any);
+                let like = ReturnPathV4::of_key(reply(zone, source, protocol, port));
                 self.return_path_v4.get(like).is_some()
             }
             IpAddr::V6(source) => {
-                let (key, any) = reply_like(zone, source, protocol, port);
-                let like = ReturnPathV6::new(key, any);
+                let like = ReturnPathV6::of_key(reply(zone, source, protocol, port));
                 self.return_path_v6.get(like).is_some()
             }
         }
     }
 }
 
-/// A key, and an action that no lookup regards.
-fn reply_like<A: Copy>(
-    zone: Zone,
-    source: A,
-    protocol: Protocol,
-    port: u16,
-) -> (ReturnPathKey<A>, ReturnPathAction<A>) {
-    let key = ReturnPathKey {
+const fn reply<A: Copy>(zone: Zone, source: A, protocol: Protocol, port: u16) -> ReturnPathKey<A> {
+    ReturnPathKey {
         zone,
         source,
         protocol,
         port,
-    };
-    let action = ReturnPathAction {
-        address: source,
-        port: 0,
-        internal: false,
-        fragments: false,
-    };
-    (key, action)
+    }
 }
 
 impl<M: Memory> Engine<M> {

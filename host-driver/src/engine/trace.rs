@@ -1,5 +1,6 @@
 //! Data path availability (L-MON-05): once per second the card traces one synthetic packet for each
-//! load-balancing rule, as a client of its frontend would send it, and tells where it would go.
+//! load-balancing rule that is open, as a client of its frontend would send it, and tells where it
+//! would go.
 //!
 //! Packets for a public frontend come from the platform's address by the uplink, those for an
 //! internal one from an instance's own address by its vport, another instance each second. The
@@ -7,7 +8,7 @@
 //! port (HA ports) is asked for TCP and UDP in turn, on a port that is no other rule's. Where the hash
 //! leaves ports out, a public frontend's packets all go to one member.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use firmware_api::entry::flow::FlowKey;
 use firmware_api::entry::frontend::FrontendAction;
@@ -18,7 +19,7 @@ use firmware_api::packet::parse_headers;
 use firmware_api::punt::Punt;
 use firmware_api::trace::Verdict;
 use firmware_api::{Memory, PortId, Protocol, UPLINK_PORT, Zone};
-use flow_compiler::ir::LoadBalancerIndex;
+use flow_compiler::ir::{LoadBalancerIndex, PLATFORM_V4, PLATFORM_V6};
 use flow_compiler::names::RuleRef;
 
 use super::{Active, Engine};
@@ -28,11 +29,6 @@ use crate::emit::ip::Addresses;
 use crate::emit::opening::Opening;
 use crate::table::Tables;
 
-/// Whose packets they are: where the service's probes come from (L-PRB-12).
-const PLATFORM: (Ipv4Addr, Ipv6Addr) = (
-    Ipv4Addr::new(168, 63, 129, 16),
-    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc),
-);
 /// The most traces of one step, so that real packets do not wait for them.
 const BURST: usize = 64;
 
@@ -100,6 +96,9 @@ impl Traces {
             };
             let balancer = &in_force.ir.load_balancers[at.0];
             let rule = &balancer.rules[index];
+            if !rule.is_open {
+                return None;
+            }
             let mut target = Target {
                 rule: *id,
                 balancer: at,
@@ -174,8 +173,12 @@ impl Traces {
         let round = usize::from(self.round);
         let is_v4 = target.frontend.address.is_ipv4();
         let (port, source) = if target.zone == Zone::UPLINK {
-            let (v4, v6) = PLATFORM;
-            (UPLINK_PORT, if is_v4 { v4.into() } else { v6.into() })
+            let platform = if is_v4 {
+                PLATFORM_V4.into()
+            } else {
+                PLATFORM_V6.into()
+            };
+            (UPLINK_PORT, platform)
         } else {
             let senders = &self.senders[usize::from(!is_v4)];
             senders[round.checked_rem(senders.len())?]

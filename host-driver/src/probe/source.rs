@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use flow_compiler::ir::{PLATFORM_V4, PLATFORM_V6};
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use tokio::net::TcpSocket;
@@ -35,8 +36,8 @@ impl Default for Sources {
     /// The service's own addresses.
     fn default() -> Self {
         Self {
-            v4: Some(Ipv4Addr::new(168, 63, 129, 16)),
-            v6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc)),
+            v4: Some(PLATFORM_V4),
+            v6: Some(PLATFORM_V6),
         }
     }
 }

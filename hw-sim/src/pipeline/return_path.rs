@@ -22,55 +22,24 @@ pub(super) fn find<M: Memory>(
 ) -> Option<ReturnPathAction<IpAddr>> {
     let exactly = |port| match source {
         IpAddr::V4(source) => {
-            let (key, any) = like(zone, source, protocol, port);
-            let action = tables.exact(ReturnPathV4::new(key, any))?.action();
-            Some((
-                action.address.into(),
-                action.port,
-                action.internal,
-                action.fragments,
-            ))
+            let like = ReturnPathV4::of_key(key(zone, source, protocol, port));
+            Some(tables.exact(like)?.action().any_family())
         }
         IpAddr::V6(source) => {
-            let (key, any) = like(zone, source, protocol, port);
-            let action = tables.exact(ReturnPathV6::new(key, any))?.action();
-            Some((
-                action.address.into(),
-                action.port,
-                action.internal,
-                action.fragments,
-            ))
+            let like = ReturnPathV6::of_key(key(zone, source, protocol, port));
+            Some(tables.exact(like)?.action().any_family())
         }
     };
-    let (address, port, internal, fragments) = exactly(port).or_else(|| exactly(0))?;
-    Some(ReturnPathAction {
-        address,
-        port,
-        internal,
-        fragments,
-    })
+    exactly(port).or_else(|| exactly(0))
 }
 
-/// A key, and an action that no lookup regards.
-const fn like<A: Copy>(
-    zone: Zone,
-    source: A,
-    protocol: Protocol,
-    port: u16,
-) -> (ReturnPathKey<A>, ReturnPathAction<A>) {
-    let key = ReturnPathKey {
+const fn key<A: Copy>(zone: Zone, source: A, protocol: Protocol, port: u16) -> ReturnPathKey<A> {
+    ReturnPathKey {
         zone,
         source,
         protocol,
         port,
-    };
-    let action = ReturnPathAction {
-        address: source,
-        port: 0,
-        internal: false,
-        fragments: false,
-    };
-    (key, action)
+    }
 }
 
 /// Gives a reply its frontend's address (FWD-01), if it can be one; `None` when it cannot.

@@ -10,6 +10,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use firmware_api::Family;
+use flow_compiler::ir::{PLATFORM_V4, PLATFORM_V6};
 
 /// Both families, in the order the tests take them.
 pub const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
@@ -54,8 +55,8 @@ pub fn internet(family: Family) -> [IpAddr; 2] {
 /// Where probes come from.
 pub fn prober(family: Family) -> IpAddr {
     match family {
-        Family::V4 => Ipv4Addr::new(168, 63, 129, 16).into(),
-        Family::V6 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc).into(),
+        Family::V4 => PLATFORM_V4.into(),
+        Family::V6 => PLATFORM_V6.into(),
     }
 }
 

@@ -172,6 +172,8 @@ fn sku_08_l_mon_05_a_closed_rule_is_no_broken_data_path() {
         panic!("{ratios:?}");
     };
     assert!(open.contains("web/dns") && open.ends_with(" 1"), "{open}");
+    let is_available = "headgate_resource_health{load_balancer=\"web\",health=\"Available\"} 1";
+    assert!(text.contains(is_available), "{text}");
     let alarms: Vec<_> = rig
         .engine
         .events(0)
