@@ -13,7 +13,7 @@
 //! ```
 //! An address of all zeros is none. A 1:1 way out holds for every protocol of its family.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use zerocopy::byteorder::{LittleEndian, U16};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -169,6 +169,14 @@ impl Instance {
             crc: U16::ZERO,
             zero_control: [0; 4],
             tag: tag(Zone::VNET, Protocol::None).into(),
+        }
+    }
+
+    /// Whether the address is its own; all zeros never is.
+    pub fn owns(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(v4) => !v4.is_unspecified() && self.address_v4 == v4.octets(),
+            IpAddr::V6(v6) => !v6.is_unspecified() && self.address_v6 == v6.octets(),
         }
     }
 

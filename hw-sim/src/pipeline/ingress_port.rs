@@ -1,8 +1,6 @@
 //! `ingress_port`: uplink or vport; a frame has to be for this card, and a vport may send only
 //! from its instance's addresses, unless that forwards for others.
 
-use std::net::IpAddr;
-
 use firmware_api::entry::instance::{Instance, InstanceId};
 use firmware_api::entry::port::{Mac, Port, PortKind};
 use firmware_api::packet::{Class, Headers};
@@ -87,13 +85,12 @@ fn source<M: Memory>(
 ) -> Result<Option<Source>, DropReason> {
     let instance = tables
         .valid::<8, Instance>(instance.into())
-        .ok_or(DropReason::BrokenReference)?
-        .config();
+        .ok_or(DropReason::BrokenReference)?;
     let source = headers.source(frame);
-    let own = match source {
-        IpAddr::V4(address) => instance.address_v4 == Some(address),
-        IpAddr::V6(address) => instance.address_v6 == Some(address),
-    };
+    if instance.owns(source) {
+        return Ok(Some(Source::Own));
+    }
+    let instance = instance.config();
     let floating = || {
         let port = headers.source_port;
         instance.floating_ip
@@ -101,9 +98,7 @@ fn source<M: Memory>(
             && address::owner(tables, zone, source).is_none()
             && return_path::find(tables, zone, source, headers.protocol, port).is_some()
     };
-    Ok(if own {
-        Some(Source::Own)
-    } else if floating() {
+    Ok(if floating() {
         Some(Source::Frontend)
     } else {
         instance.ip_forwarding.then_some(Source::Foreign)

@@ -242,6 +242,7 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
                 }
                 Ok(EGRESS_RECIRCULATE) => {
                     passes += 1;
+                    self.told = None;
                     frame.ingress = EGRESS_RECIRCULATE;
                     slot.admit(&self.tables, frame);
                     slot.find(&self.tables, frame.bytes());
@@ -259,7 +260,6 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     /// Decides, tells the driver, translates; returns the egress.
     #[inline]
     fn pass(&mut self, slot: &Slot, frame: &mut Frame) -> Result<PortId, Refusal> {
-        self.told = None;
         let packet = slot.admitted.as_ref().map_err(|refusal| *refusal)?;
         let forward = if let Some(action) = &slot.hit {
             flow_lookup::hit(&self.tables, self.activity, self.conditions, packet, action)?
@@ -271,9 +271,10 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
                 self.conditions.driverless,
             )?
         };
-        self.told = forward.copy;
-        if let (Some(copy), false) = (&forward.copy, self.conditions.trace) {
-            self.copy(packet, frame, copy);
+        match &forward.copy {
+            Some(copy) if self.conditions.trace => self.told = Some(*copy),
+            Some(copy) => self.copy(packet, frame, copy),
+            None => {}
         }
         if let Some(translation) = &forward.translation {
             rewrite::translate(frame.bytes_mut(), &packet.headers, translation);
@@ -312,6 +313,7 @@ impl<M: Memory, O: Outlet> Run<'_, M, O> {
     /// Tells the driver what would become of a frame, and forgets the frame.
     fn trace(&mut self, slot: &mut Slot, frame: &mut Frame) {
         let came = frame.bytes().len() as u16;
+        self.told = None;
         let decided = self.decide(slot, frame);
         let (verdict, captured) = match decided {
             Ok(egress) => {
