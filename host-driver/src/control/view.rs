@@ -134,6 +134,8 @@ pub struct Rule {
     pub idle_timeout_seconds: u32,
     /// Resets are sent at the idle timeout.
     pub tcp_reset: bool,
+    /// `secureByDefault` keeps new flows out.
+    pub closed: bool,
 }
 
 /// One row of `backends`: a member of a pool under one rule.

@@ -474,6 +474,7 @@ fn described(in_force: &InForce, rule: RuleRef) -> Rule {
                 target: balancer.pools[rule.pool.0].name.clone(),
                 idle_timeout_seconds: rule.idle_seconds,
                 tcp_reset: rule.tcp_reset,
+                closed: !rule.is_open,
                 ..common
             }
         }
@@ -485,6 +486,7 @@ fn described(in_force: &InForce, rule: RuleRef) -> Rule {
                 target: in_force.ir.instance(rule.target).name.clone(),
                 idle_timeout_seconds: rule.idle_seconds,
                 tcp_reset: rule.tcp_reset,
+                closed: !rule.is_open,
                 ..common
             }
         }

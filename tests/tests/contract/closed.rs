@@ -163,6 +163,13 @@ fn sku_08_l_mon_05_a_closed_rule_is_no_broken_data_path() {
     let mut rig = Rig::new(&secure(&web(&["a"], &rules(&[HTTP, &dns]))));
     rig.pass(2 * MINUTE);
     told(&mut rig);
+    let rules = rig.engine.rules();
+    let mut closed = rules.iter().filter(|rule| rule.closed);
+    assert_eq!(
+        closed.next().map(|rule| rule.name.as_str()),
+        Some("web/http")
+    );
+    assert!(closed.next().is_none());
     let text = rig.engine.metrics().text();
     let ratios: Vec<&str> = text
         .lines()

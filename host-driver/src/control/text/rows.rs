@@ -19,7 +19,11 @@ pub fn rules(rules: &[Rule]) -> String {
             rule.protocol.clone(),
             rule.frontend.clone(),
             rule.target.clone(),
-            format!("{}/{}", rule.eligible, rule.backends),
+            if rule.closed {
+                "closed".into()
+            } else {
+                format!("{}/{}", rule.eligible, rule.backends)
+            },
             count(rule.flows),
             count(rule.flows_total),
             duration(u64::from(rule.idle_timeout_seconds) * 1_000),

@@ -109,6 +109,7 @@ fn rules_in_columns() {
         flows_total: 12_345,
         idle_timeout_seconds: 240,
         tcp_reset: true,
+        closed: false,
     };
     let ssh = Rule {
         name: "web/ssh-1".into(),
@@ -120,7 +121,13 @@ fn rules_in_columns() {
         tcp_reset: false,
         ..rule.clone()
     };
-    assert_snapshot!(plain(&rules(&[rule, ssh])));
+    let dns = Rule {
+        name: "web/dns".into(),
+        protocol: "UDP".into(),
+        closed: true,
+        ..rule.clone()
+    };
+    assert_snapshot!(plain(&rules(&[rule, ssh, dns])));
 }
 
 #[test]
