@@ -139,19 +139,25 @@ impl Daemon<'_> {
             .map_err(RunError::io("a thread for the engine"))?;
 
         let outcome = runtime.block_on(async {
-            let forward = async {
+            let engine = sender.clone();
+            // Tasks of their own: waking what this one awaits itself costs a system call each time.
+            let forward = tokio::spawn(async move {
                 while let Some(report) = observed.recv().await {
-                    if sender.send(Event::Report(report)).is_err() {
+                    if engine.send(Event::Report(report)).is_err() {
                         return;
                     }
                 }
-            };
+            });
+            let prober = tokio::spawn(prober.run());
             let asker = sender.clone();
             let ask = move |ask| asker.send(Event::Ask(ask)).is_ok();
             let export = self.export(ask.clone());
-            let prober = prober.run();
             let watch = self.watch(source.text, &sender);
-            let background = async { tokio::join!(forward, prober, watch, self.tell_left_out()) };
+            let probing = async {
+                let ended = tokio::try_join!(forward, prober);
+                ended.expect("probing does not panic");
+            };
+            let background = async { tokio::join!(probing, watch, self.tell_left_out()) };
             tokio::select! {
                 served = server::serve(&self.socket, ask) => {
                     served.map_err(RunError::io("the control socket"))

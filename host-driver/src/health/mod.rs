@@ -20,5 +20,6 @@ pub use hold_down::HoldDown;
 pub use outcome::Outcome;
 pub use reason::Reason;
 pub use schedule::Schedule;
+pub(crate) use schedule::spread;
 pub use spec::{PathError, Probe, Protocol, RequestPath};
 pub use target::{Health, Target, Transition};

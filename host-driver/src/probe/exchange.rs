@@ -3,38 +3,62 @@
 //! The connection ends in FIN, not RST (L-PRB-01): what the backend still sends is read and thrown
 //! away for a moment, because closing a socket with unread bytes resets it.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use nix::errno::Errno;
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::{ClientConfig, client::Resumption, pki_types::ServerName};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::{Instant, timeout_at},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
+    TargetId,
     http::{self, Progress, Reply},
+    session::Session,
     source::Opener,
 };
 use crate::health::Outcome;
 
 /// Most bytes thrown away while closing.
-const DISCARD_MAX: u64 = 64 * 1024;
+const DISCARD_MAX: usize = 64 * 1024;
 
 /// What to ask a backend.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Question {
     /// Whether it takes a connection.
     Connect,
     /// What it replies to this HTTP request.
     Http(Vec<u8>),
     /// The same over TLS.
-    Https {
-        request: Vec<u8>,
-        tls: Arc<ClientConfig>,
-    },
+    Https(OverTls),
+}
+
+/// A request over TLS, and the session it resumes.
+#[derive(Debug)]
+pub(super) struct OverTls {
+    request: Vec<u8>,
+    config: Arc<ClientConfig>,
+    session: Arc<Session>,
+}
+
+impl OverTls {
+    pub(super) fn new(request: Vec<u8>, shared: &ClientConfig, target: TargetId) -> Self {
+        let session = Arc::new(Session::new(target));
+        let mut config = shared.clone();
+        config.resumption = Resumption::store(session.clone());
+        Self {
+            request,
+            config: Arc::new(config),
+            session,
+        }
+    }
 }
 
 /// A connection that is worth closing well.
@@ -44,14 +68,35 @@ pub(super) enum Connection {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Asks `backend`, until `deadline`. Returns the connection, for [`close`], if there is one worth
-/// closing well.
+/// What a backend was found to be, and the connection for [`close`] if there is one worth closing
+/// well.
+type Answer = (Outcome, Option<Connection>);
+
+/// Asks `backend` at `now`, until `deadline`. It is asked twice when it breaks off over a ticket.
 pub(super) async fn ask(
     question: &Question,
     backend: SocketAddr,
     opener: &Opener,
+    now: u64,
     deadline: Instant,
-) -> (Outcome, Option<Connection>) {
+) -> Answer {
+    let Question::Https(over_tls) = question else {
+        return ask_once(question, backend, opener, deadline).await;
+    };
+    over_tls.session.start(now);
+    let answer = ask_once(question, backend, opener, deadline).await;
+    if over_tls.session.is_broken() && answer.0 != Outcome::ReplyTimeout {
+        return ask_once(question, backend, opener, deadline).await;
+    }
+    answer
+}
+
+async fn ask_once(
+    question: &Question,
+    backend: SocketAddr,
+    opener: &Opener,
+    deadline: Instant,
+) -> Answer {
     let socket = match opener.open(backend.ip()) {
         Ok(socket) => socket,
         Err(error) => {
@@ -64,28 +109,41 @@ pub(super) async fn ask(
         Ok(Err(error)) => return (connect_failure(&error), None),
         Err(_) => return (Outcome::ConnectTimeout, None),
     };
-    match question {
-        Question::Connect => (Outcome::Success, Some(Connection::Plain(stream))),
-        Question::Http(request) => match get(&mut stream, request, deadline).await {
-            Ok(outcome) => (outcome, Some(Connection::Plain(stream))),
-            Err(outcome) => (outcome, None),
-        },
-        Question::Https { request, tls } => {
-            let connector = TlsConnector::from(Arc::clone(tls));
-            let name = ServerName::IpAddress(backend.ip().into());
-            let handshake = connector.connect(name, stream).into_fallible();
-            let mut stream = match timeout_at(deadline, handshake).await {
-                Ok(Ok(stream)) => stream,
-                Ok(Err((error, stream))) => {
-                    tracing::debug!(%backend, %error, "no TLS with a backend");
-                    return (exchange_failure(&error), Some(Connection::Plain(stream)));
-                }
-                Err(_) => return (Outcome::ReplyTimeout, None),
-            };
-            match get(&mut stream, request, deadline).await {
-                Ok(outcome) => (outcome, Some(Connection::Tls(Box::new(stream)))),
-                Err(outcome) => (outcome, None),
+    let asking = async {
+        match question {
+            Question::Connect => (Outcome::Success, Some(Connection::Plain(stream))),
+            Question::Http(request) => match get(&mut stream, request).await {
+                Ok(outcome) => (outcome, Some(Connection::Plain(stream))),
+                Err(error) => (exchange_failure(&error), None),
+            },
+            Question::Https(over_tls) => over_tls.ask(backend, stream).await,
+        }
+    };
+    let asked = timeout_at(deadline, asking).await;
+    asked.unwrap_or((Outcome::ReplyTimeout, None))
+}
+
+impl OverTls {
+    async fn ask(&self, backend: SocketAddr, stream: TcpStream) -> Answer {
+        let name = ServerName::IpAddress(backend.ip().into());
+        // The request waits for the handshake and leaves with its last message.
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let connecting = connector.connect_with(name, stream, |connection| {
+            connection.set_buffer_limit(None);
+            // Without a limit a buffer takes everything.
+            let _ = connection.writer().write_all(&self.request);
+        });
+        let mut stream = match connecting.into_fallible().await {
+            Ok(stream) => stream,
+            Err((error, stream)) => {
+                tracing::debug!(%backend, %error, "no TLS with a backend");
+                return (exchange_failure(&error), Some(Connection::Plain(stream)));
             }
+        };
+        self.session.done();
+        match reply(&mut stream).await {
+            Ok(outcome) => (outcome, Some(Connection::Tls(Box::new(stream)))),
+            Err(error) => (exchange_failure(&error), None),
         }
     }
 }
@@ -93,37 +151,42 @@ pub(super) async fn ask(
 /// Closes a connection in both directions, or leaves the rest to the kernel at `deadline`.
 pub(super) async fn close(connection: Connection, deadline: Instant) {
     let closing = async {
-        let mut stream = match connection {
-            Connection::Plain(stream) => stream,
+        let stream = match connection {
+            Connection::Plain(mut stream) => {
+                stream.shutdown().await?;
+                stream
+            }
             Connection::Tls(mut stream) => {
                 stream.shutdown().await?;
                 stream.into_inner().0
             }
         };
-        stream.shutdown().await?;
-        tokio::io::copy(&mut stream.take(DISCARD_MAX), &mut tokio::io::sink()).await
+        discard(stream).await
     };
     // However it ends, the backend has already been judged.
     let _ = timeout_at(deadline, closing).await;
 }
 
-/// What the backend replies; an error when the connection is gone with it.
-async fn get<S>(stream: &mut S, request: &[u8], deadline: Instant) -> Result<Outcome, Outcome>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    match timeout_at(deadline, exchange(stream, request)).await {
-        Ok(exchanged) => exchanged.map_err(|error| exchange_failure(&error)),
-        Err(_) => Err(Outcome::ReplyTimeout),
+/// Reads on until the backend closes too.
+async fn discard(mut stream: TcpStream) -> io::Result<()> {
+    let mut bytes = [0; 512];
+    let mut left = DISCARD_MAX;
+    while left > 0 {
+        match stream.read(&mut bytes).await? {
+            0 => break,
+            read => left = left.saturating_sub(read),
+        }
     }
+    Ok(())
 }
 
-async fn exchange<S>(stream: &mut S, request: &[u8]) -> io::Result<Outcome>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+/// What the backend replies.
+async fn get(stream: &mut TcpStream, request: &[u8]) -> io::Result<Outcome> {
     stream.write_all(request).await?;
-    stream.flush().await?;
+    reply(stream).await
+}
+
+async fn reply<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Outcome> {
     let mut limited = stream.take(http::HEAD_MAX as u64);
     let mut reply = Reply::default();
     loop {

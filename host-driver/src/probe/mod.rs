@@ -1,13 +1,14 @@
 //! The sockets of the health probes: sends each target's probes on time and reports what they saw.
 //!
-//! One scheduler owns all targets. Each probe under way is one task with one socket, so a target
-//! never has two, and removing a target closes its socket. What an outcome means is
+//! Each target has one task, which sends its probes one after the other with one socket each, so a
+//! target never has two, and removing it closes its socket. What an outcome means is
 //! [`health`](crate::health)'s to say.
 
 mod certificate;
 mod clock;
 mod exchange;
 mod http;
+mod session;
 mod source;
 mod tls;
 
@@ -15,9 +16,8 @@ mod tls;
 mod tests;
 
 use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
-    future::pending,
+    collections::HashMap,
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -25,11 +25,14 @@ use std::{
 use rustls::ClientConfig;
 use tokio::{
     sync::mpsc,
-    task::{AbortHandle, JoinError, JoinSet},
-    time::{Instant, sleep_until},
+    task::{AbortHandle, JoinSet},
+    time::sleep_until,
 };
 
-use self::{exchange::Question, source::Opener};
+use self::{
+    exchange::{OverTls, Question},
+    source::Opener,
+};
 use crate::health::{Outcome, Probe, Protocol, Schedule};
 
 pub use self::{
@@ -82,20 +85,21 @@ impl Targets {
         let question = match probe.protocol() {
             Protocol::Tcp => Question::Connect,
             Protocol::Http(path) => Question::Http(http::request(backend, http::PORT, path)),
-            Protocol::Https(path) => Question::Https {
-                request: http::request(backend, http::TLS_PORT, path),
-                tls: self.tls.clone()?,
-            },
+            Protocol::Https(path) => Question::Https(OverTls::new(
+                http::request(backend, http::TLS_PORT, path),
+                self.tls.as_ref().map_err(|why| *why)?,
+                target,
+            )),
         };
-        let task = Arc::new(Task {
+        let task = Task {
             target,
             backend,
             question,
             timeout_ms: probe.timeout_ms(),
-        });
-        let interval_ms = probe.interval_ms();
+            interval_ms: probe.interval_ms(),
+        };
         self.commands
-            .send(Command::Add { task, interval_ms })
+            .send(Command::Add(task))
             .map_err(|_| AddError::Stopped)
     }
 
@@ -108,26 +112,18 @@ impl Targets {
 
 #[derive(Debug)]
 enum Command {
-    Add { task: Arc<Task>, interval_ms: u64 },
+    Add(Task),
     Remove(TargetId),
 }
 
-/// What it takes to probe one target once.
+/// What it takes to probe one target.
 #[derive(Debug)]
 struct Task {
     target: TargetId,
     backend: SocketAddr,
     question: Question,
     timeout_ms: u64,
-}
-
-/// A target and its place in the schedule.
-#[derive(Debug)]
-struct Slot {
-    serial: u64,
-    task: Arc<Task>,
-    schedule: Schedule,
-    in_flight: Option<AbortHandle>,
+    interval_ms: u64,
 }
 
 /// What every probe needs.
@@ -143,11 +139,8 @@ struct Shared {
 pub struct Prober {
     shared: Shared,
     commands: mpsc::UnboundedReceiver<Command>,
-    slots: HashMap<TargetId, Slot>,
-    /// Send times, soonest first. Those of removed targets stay until they come up; serials tell
-    /// them apart.
-    due: BinaryHeap<Reverse<(u64, u64, TargetId)>>,
-    in_flight: JoinSet<(u64, TargetId)>,
+    targets: HashMap<TargetId, AbortHandle>,
+    tasks: JoinSet<Infallible>,
     added: u64,
 }
 
@@ -162,9 +155,8 @@ impl Prober {
                 reports,
             },
             commands,
-            slots: HashMap::new(),
-            due: BinaryHeap::new(),
-            in_flight: JoinSet::new(),
+            targets: HashMap::new(),
+            tasks: JoinSet::new(),
             added: 0,
         };
         let targets = Targets {
@@ -178,106 +170,54 @@ impl Prober {
     pub async fn run(mut self) {
         let reports = self.shared.reports.clone();
         loop {
-            self.send_due();
-            let next = self
-                .due
-                .peek()
-                .map(|Reverse((due, ..))| self.shared.clock.instant(*due));
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(command) => self.apply(command),
+                    Some(Command::Add(task)) => self.add(task),
+                    Some(Command::Remove(target)) => self.remove(target),
                     None => return,
                 },
-                Some(finished) = self.in_flight.join_next() => self.finished(finished),
-                () = until(next) => {}
+                Some(Err(ended)) = self.tasks.join_next() => {
+                    if let Ok(panic) = ended.try_into_panic() {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
                 () = reports.closed() => return,
             }
         }
     }
 
-    fn apply(&mut self, command: Command) {
-        match command {
-            Command::Add { task, interval_ms } => self.add(task, interval_ms),
-            Command::Remove(target) => self.remove(target),
-        }
-    }
-
-    fn add(&mut self, task: Arc<Task>, interval_ms: u64) {
+    fn add(&mut self, task: Task) {
         let target = task.target;
         self.remove(target);
-        let serial = self.added;
-        self.added += 1;
         let now = self.shared.clock.now_ms();
-        let slot = Slot {
-            serial,
-            task,
-            schedule: Schedule::new(now, interval_ms, serial),
-            in_flight: None,
-        };
-        self.due.extend(
-            slot.schedule
-                .next_due(now)
-                .map(|due| Reverse((due, serial, target))),
-        );
-        self.slots.insert(target, slot);
+        let schedule = Schedule::new(now, task.interval_ms, self.added);
+        self.added += 1;
+        let probing = probe(task, schedule, self.shared.clone());
+        self.targets.insert(target, self.tasks.spawn(probing));
     }
 
     fn remove(&mut self, target: TargetId) {
-        if let Some(probe) = self.slots.remove(&target).and_then(|slot| slot.in_flight) {
-            probe.abort();
+        if let Some(task) = self.targets.remove(&target) {
+            task.abort();
         }
     }
-
-    fn send_due(&mut self) {
-        let now = self.shared.clock.now_ms();
-        while let Some(Reverse((due, serial, target))) = self.due.peek().copied() {
-            if due > now {
-                return;
-            }
-            self.due.pop();
-            let Some(slot) = slot(&mut self.slots, target, serial) else {
-                continue;
-            };
-            slot.schedule.sent(now);
-            let probe = probe_once(slot.task.clone(), serial, self.shared.clone());
-            slot.in_flight = Some(self.in_flight.spawn(probe));
-        }
-    }
-
-    fn finished(&mut self, finished: Result<(u64, TargetId), JoinError>) {
-        let (serial, target) = match finished {
-            Ok(finished) => finished,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => return,
-        };
-        let Some(slot) = slot(&mut self.slots, target, serial) else {
-            return;
-        };
-        slot.in_flight = None;
-        slot.schedule.finished();
-        let next = slot.schedule.next_due(self.shared.clock.now_ms());
-        self.due
-            .extend(next.map(|due| Reverse((due, serial, target))));
-    }
 }
 
-async fn until(next: Option<Instant>) {
-    match next {
-        Some(next) => sleep_until(next).await,
-        None => pending().await,
-    }
-}
-
-/// The target's slot, if it is still the one that was given this serial.
-fn slot(slots: &mut HashMap<TargetId, Slot>, target: TargetId, serial: u64) -> Option<&mut Slot> {
-    slots.get_mut(&target).filter(|slot| slot.serial == serial)
-}
-
-async fn probe_once(task: Arc<Task>, serial: u64, shared: Shared) -> (u64, TargetId) {
+async fn probe(task: Task, mut schedule: Schedule, shared: Shared) -> Infallible {
     let clock = shared.clock;
-    let deadline = clock.instant(clock.now_ms().saturating_add(task.timeout_ms));
+    loop {
+        sleep_until(clock.instant(schedule.next_due(clock.now_ms()))).await;
+        schedule.sent(clock.now_ms());
+        probe_once(&task, &shared).await;
+    }
+}
+
+async fn probe_once(task: &Task, shared: &Shared) {
+    let clock = shared.clock;
+    let sent = clock.now_ms();
+    let deadline = clock.instant(sent.saturating_add(task.timeout_ms));
     let (outcome, connection) =
-        exchange::ask(&task.question, task.backend, &shared.opener, deadline).await;
+        exchange::ask(&task.question, task.backend, &shared.opener, sent, deadline).await;
     let at = clock.now_ms();
     // Nobody is left to report to when the prober is about to stop.
     let _ = shared
@@ -291,5 +231,4 @@ async fn probe_once(task: Arc<Task>, serial: u64, shared: Shared) -> (u64, Targe
     if let Some(connection) = connection {
         exchange::close(connection, clock.instant(at.saturating_add(CLOSE_MS))).await;
     }
-    (serial, task.target)
 }

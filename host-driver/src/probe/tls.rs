@@ -3,8 +3,8 @@
 //! A probe asks an address. There is no host name for SNI or to look for in a certificate, and no
 //! authority is asked for one: whoever can take a backend's address can take its traffic as well.
 //! What the backend has to show is a chain signed with SHA-256 or better throughout, and that it
-//! holds the key of its certificate. Expiry is not looked at. Each probe is a whole handshake,
-//! without client certificate, resumption or early data.
+//! holds the key of its certificate. Expiry is not looked at. Probes send no client certificate and no
+//! early data, and resume a [`session`](super::session) where the backend lets them.
 //!
 //! The cryptography is graviola's, because it takes nothing but rustc to build and each backend's
 //! handshake costs little. In turn it needs instructions that a machine may lack; it would panic
@@ -12,7 +12,6 @@
 
 use std::sync::Arc;
 
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -46,7 +45,6 @@ pub(super) fn config() -> Result<Arc<ClientConfig>, TlsUnavailable> {
         .with_custom_certificate_verifier(Arc::new(chain))
         .with_no_client_auth();
     config.enable_sni = false;
-    config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
 

@@ -23,13 +23,19 @@ pub(in crate::probe) fn chain(name: &str) -> Vec<CertificateDer<'static>> {
         .expect("certificates")
 }
 
-/// A server's side with this chain and the private key of `fixtures/<key>.key`.
-pub(in crate::probe) fn server(chain_name: &str, key: &str) -> ServerConfig {
-    let provider = Arc::new(tls::provider().expect("a processor with what TLS takes"));
+/// This chain and the private key of `fixtures/<key>.key`.
+pub(in crate::probe) fn shown(chain_name: &str, key: &str) -> Arc<CertifiedKey> {
+    let provider = tls::provider().expect("a processor with what TLS takes");
     let key = PrivateKeyDer::from_pem_slice(&read(&format!("{key}.key"))).expect("a key");
     let key = provider.key_provider.load_private_key(key).expect("a key");
-    let shown = CertifiedKey::new(chain(chain_name), key);
-    let shown: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(shown));
+    Arc::new(CertifiedKey::new(chain(chain_name), key))
+}
+
+/// A server's side that shows them.
+pub(in crate::probe) fn server(chain_name: &str, key: &str) -> ServerConfig {
+    let provider = Arc::new(tls::provider().expect("a processor with what TLS takes"));
+    let shown = SingleCertAndKey::from(CertifiedKey::clone(&shown(chain_name, key)));
+    let shown: Arc<dyn ResolvesServerCert> = Arc::new(shown);
     ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("TLS 1.2 and 1.3")
